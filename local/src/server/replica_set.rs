@@ -1,0 +1,81 @@
+//! Several private mongods as one replica set: for failover.
+
+use std::time::{Duration, Instant};
+
+use super::mongodb::{MongoDb, MongoDbOptions, NAME, initiate, is_writable_primary};
+use super::ServerError;
+use crate::Installation;
+
+const PRIMARY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A replica set of private mongods that elects a new primary about 2 s after the old one is lost.
+#[derive(Debug)]
+pub struct ReplicaSet {
+    nodes: Vec<MongoDb>,
+}
+
+impl MongoDb {
+    /// A replica set of `nodes` (three, usually), with a writable primary when this returns.
+    pub async fn start_replica_set(installation: &Installation, nodes: usize, options: MongoDbOptions) -> Result<ReplicaSet, ServerError> {
+        let nodes = (0..nodes).map(|_| Self::new(installation, &MongoDbOptions { port: None, ..options.clone() }));
+        let mut set = ReplicaSet { nodes: nodes.collect::<Result<_, _>>()? };
+        for node in &mut set.nodes {
+            node.launch_only()?;
+        }
+        set.initiate().await?;
+        set.primary().await?;
+        Ok(set)
+    }
+}
+
+impl ReplicaSet {
+    /// All nodes and the set's name: what a client that follows a failover connects to.
+    pub fn uri(&self) -> String {
+        let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
+    }
+
+    /// The nodes, in the order of the URI. Restart a lost one with `restart` (which waits until it is primary) or [`ReplicaSet::rejoin`].
+    pub fn nodes(&mut self) -> &mut [MongoDb] {
+        &mut self.nodes
+    }
+
+    /// Starts a lost node again and does not wait for it.
+    pub fn rejoin(&mut self, index: usize) -> Result<(), ServerError> {
+        self.nodes[index].launch_only()
+    }
+
+    /// The index of the node that takes writes now; waits for an election.
+    pub async fn primary(&self) -> Result<usize, ServerError> {
+        let deadline = Instant::now() + PRIMARY_WITHIN;
+        loop {
+            for (index, node) in self.nodes.iter().enumerate() {
+                if node.is_running() && Box::pin(is_writable_primary(node.port())).await.is_ok() {
+                    return Ok(index);
+                }
+            }
+            if Instant::now() > deadline {
+                return Err(self.not_ready("no node became primary".to_owned()));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Every node must be up before it can be told of the set.
+    async fn initiate(&self) -> Result<(), ServerError> {
+        let ports: Vec<u16> = self.nodes.iter().map(|node| node.port()).collect();
+        let deadline = Instant::now() + PRIMARY_WITHIN;
+        while let Err(why) = Box::pin(initiate(&ports)).await {
+            if Instant::now() > deadline || !self.nodes.iter().all(|node| node.is_running()) {
+                return Err(self.not_ready(why));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, why: String) -> ServerError {
+        let first = &self.nodes[0];
+        ServerError::NotReady { name: NAME, port: first.port(), why, log: first.log_tail() }
+    }
+}

@@ -1,0 +1,104 @@
+//! What a search can fail of, and which exit code that is.
+
+use qdrant_client::QdrantError;
+use shared::embedding::{EmbedError, ModelError};
+use shared::index::IndexError;
+use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
+use tonic::Code;
+
+/// Exit code of everything that is neither a setting nor a server that is away; also of an index that is not there.
+const EXIT_FAILED: i32 = 1;
+
+/// A search that has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// Nothing to look for.
+    #[error("the query is empty: say what to look for")]
+    EmptyQuery,
+    /// Users have a name and no text.
+    #[error("--type: users have no text to search (known: articles, posts, repositories)")]
+    UsersHaveNoText,
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The model cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The query could not be embedded.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// No answer from Qdrant.
+    #[error("QDRANT_URL: qdrant cannot be reached: {0}")]
+    Unreachable(String),
+    /// Qdrant wants another key.
+    #[error("QDRANT_API_KEY: qdrant refuses it: {0}")]
+    Refused(String),
+    /// No index, a damaged one, or one made for another model.
+    #[error(transparent)]
+    Index(IndexError),
+    /// Any other answer of Qdrant's.
+    #[error("qdrant: {0}")]
+    Qdrant(Box<QdrantError>),
+}
+
+impl SearchError {
+    /// 2 for what the person asked or set, 3 for a server that cannot be reached, 1 for the rest: no index yet is a 1.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::EmptyQuery | Self::UsersHaveNoText | Self::Settings(_) | Self::Model(_) | Self::Refused(_) => {
+                EXIT_SETTINGS
+            }
+            Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Unreachable(_) => EXIT_UNREACHABLE,
+            Self::Embed(_)
+            | Self::Qdrant(_)
+            | Self::Index(IndexError::Qdrant(_) | IndexError::Missing | IndexError::Damaged(_)) => EXIT_FAILED,
+        }
+    }
+}
+
+impl From<IndexError> for SearchError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Qdrant(error) => Self::from(*error),
+            other => Self::Index(other),
+        }
+    }
+}
+
+impl From<QdrantError> for SearchError {
+    fn from(error: QdrantError) -> Self {
+        let QdrantError::ResponseError { status } = &error else {
+            return Self::Qdrant(Box::new(error));
+        };
+        let said = status.message().to_owned();
+        match status.code() {
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown => Self::Unreachable(said),
+            // What the client makes of a connection that it cannot open; the address, then the reasons in Debug form.
+            Code::Internal if said.starts_with("Failed to connect") => {
+                Self::Unreachable(said.split(": ").next().unwrap_or_default().to_lowercase())
+            }
+            Code::Unauthenticated | Code::PermissionDenied => Self::Refused(said),
+            _ => Self::Qdrant(Box::new(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Status;
+
+    fn code_of(status: Status) -> i32 {
+        SearchError::from(QdrantError::ResponseError { status }).exit_code()
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_told_from_one_that_refuses() {
+        assert_eq!(code_of(Status::unavailable("")), 3);
+        assert_eq!(code_of(Status::internal("Failed to connect to http://127.0.0.1:1/: transport::Error(…)")), 3);
+        assert_eq!(code_of(Status::unauthenticated("no key")), 2);
+        assert_eq!(code_of(Status::internal("out of memory")), 1);
+        assert_eq!(SearchError::from(IndexError::Missing).exit_code(), 1);
+    }
+}

@@ -1,0 +1,25 @@
+//! Finds what the index holds: hybrid search that shows each document in exactly one revision, and context blocks
+//! for prompts.
+//!
+//! A search goes *query → candidates → manifests → ranking*: [`Searcher`] is the loop, `rounds` decides what of the
+//! candidates stands, `ranking` orders it.
+
+mod author;
+mod context;
+mod error;
+mod filter;
+mod hit;
+mod lines;
+mod qdrant_store;
+mod query;
+mod ranking;
+mod rounds;
+mod searcher;
+mod store;
+
+pub use context::context;
+pub use error::SearchError;
+pub use hit::Hit;
+pub use lines::{json_line, readable};
+pub use query::{Query, SearchText};
+pub use searcher::{AuthorNames, Searcher};

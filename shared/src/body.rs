@@ -1,0 +1,175 @@
+//! The bytes of a message: JSON, compressed where that pays, within limits both ways.
+
+use std::io::Read;
+
+use crate::change_event::{ChangeEvent, InvalidEvent};
+
+/// AMQP `content_type` of every body.
+pub const CONTENT_TYPE: &str = "application/json";
+/// AMQP `content_encoding` of a compressed body.
+pub const ZSTD: &str = "zstd";
+/// Value of `omitted` in an event whose document did not fit.
+pub const TOO_LARGE: &str = "too large";
+
+/// Bodies over this many bytes are compressed.
+const COMPRESS_OVER: usize = 64 << 10;
+/// No body exceeds this many bytes: RabbitMQ 4 limits a message to 16 MiB.
+const MAX_BODY: usize = 15 << 20;
+/// No body decompresses to more than this many bytes.
+const MAX_DECOMPRESSED: usize = 64 << 20;
+/// zstd's own default: beyond it, time grows faster than size shrinks.
+const COMPRESSION_LEVEL: i32 = 3;
+
+/// An encoded event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The payload of the message.
+    pub bytes: Vec<u8>,
+    /// AMQP `content_encoding`: [`ZSTD`] or none.
+    pub encoding: Option<&'static str>,
+}
+
+/// A body that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// As `serde_json`.
+    #[error("change event could not be serialised: {0}")]
+    Json(#[from] serde_json::Error),
+    /// As zstd.
+    #[error("change event could not be compressed: {0}")]
+    Zstd(#[from] std::io::Error),
+}
+
+/// A body that is no change event. Always permanent: the same bytes will fail again.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// A `content_encoding` other than zstd.
+    #[error("unknown content_encoding `{0}`")]
+    UnknownEncoding(String),
+    /// Said to be zstd and is not.
+    #[error("not zstd: {0}")]
+    NotZstd(std::io::Error),
+    /// A decompression bomb.
+    #[error("decompresses to more than {MAX_DECOMPRESSED} bytes")]
+    TooLarge,
+    /// Not UTF-8.
+    #[error("not UTF-8: {0}")]
+    NotUtf8(#[from] std::str::Utf8Error),
+    /// Not a change event.
+    #[error(transparent)]
+    Invalid(#[from] InvalidEvent),
+}
+
+/// Encodes an event. A body that is still over 15 MiB goes out without its document, which is said in `omitted`.
+///
+/// # Errors
+/// [`EncodeError`]: not for an event that this crate made.
+pub fn encode(event: &ChangeEvent) -> Result<Body, EncodeError> {
+    let body = compress(event.to_json()?)?;
+    if body.bytes.len() <= MAX_BODY {
+        return Ok(body);
+    }
+    let omitted = ChangeEvent { document: None, omitted: Some(TOO_LARGE.into()), ..event.clone() };
+    compress(omitted.to_json()?)
+}
+
+fn compress(json: Vec<u8>) -> Result<Body, EncodeError> {
+    if json.len() <= COMPRESS_OVER {
+        return Ok(Body { bytes: json, encoding: None });
+    }
+    let bytes = zstd::bulk::compress(&json, COMPRESSION_LEVEL)?;
+    Ok(Body { bytes, encoding: Some(ZSTD) })
+}
+
+/// Decodes a body.
+///
+/// # Errors
+/// [`DecodeError`] says what the bytes are not.
+pub fn decode(bytes: &[u8], encoding: Option<&str>) -> Result<ChangeEvent, DecodeError> {
+    match encoding {
+        None | Some("" | "identity") => parse(bytes),
+        Some(ZSTD) => parse(&decompress(bytes)?),
+        Some(other) => Err(DecodeError::UnknownEncoding(other.into())),
+    }
+}
+
+fn decompress(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let decoder = zstd::stream::read::Decoder::new(bytes).map_err(DecodeError::NotZstd)?;
+    let mut json = Vec::new();
+    decoder.take(MAX_DECOMPRESSED as u64 + 1).read_to_end(&mut json).map_err(DecodeError::NotZstd)?;
+    if json.len() > MAX_DECOMPRESSED {
+        return Err(DecodeError::TooLarge);
+    }
+    Ok(json)
+}
+
+fn parse(bytes: &[u8]) -> Result<ChangeEvent, DecodeError> {
+    // serde_json reports bad UTF-8 inside a string as a syntax error: say what it is.
+    std::str::from_utf8(bytes)?;
+    Ok(ChangeEvent::from_json(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(text: String) -> ChangeEvent {
+        let json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": "update", "type": "posts",
+            "id_kind": "int", "entry_id": "5", "revision": 1, "occurred_at": "", "document": {"content": text}});
+        ChangeEvent::from_json(&serde_json::to_vec(&json).unwrap()).unwrap()
+    }
+
+    /// Text that zstd cannot shrink below three quarters: hexadecimal noise of a fixed generator.
+    fn incompressible(bytes: usize) -> String {
+        let mut state = 1_u64;
+        let next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!("{:016x}", state.rotate_left(23))
+        };
+        std::iter::repeat_with(next).take(bytes / 16).collect()
+    }
+
+    #[test]
+    fn small_bodies_are_plain_and_large_ones_compressed() {
+        let small = encode(&event("short".into())).unwrap();
+        assert_eq!(small.encoding, None);
+        let long = event("long ".repeat(100_000));
+        let body = encode(&long).unwrap();
+        assert_eq!(body.encoding, Some(ZSTD));
+        assert!(body.bytes.len() < 10_000);
+        assert_eq!(decode(&body.bytes, body.encoding).unwrap(), long);
+    }
+
+    #[test]
+    fn a_document_that_does_not_fit_is_omitted_and_said_so() {
+        let body = encode(&event(incompressible(40 << 20))).unwrap();
+        let event = decode(&body.bytes, body.encoding).unwrap();
+        assert_eq!((event.document, event.omitted.as_deref()), (None, Some(TOO_LARGE)));
+    }
+
+    #[test]
+    fn a_decompression_bomb_is_refused_without_its_memory() {
+        let bomb = zstd::bulk::compress(&vec![b' '; MAX_DECOMPRESSED + 1], 19).unwrap();
+        assert!(bomb.len() < 100_000);
+        assert!(matches!(decode(&bomb, Some(ZSTD)), Err(DecodeError::TooLarge)));
+    }
+
+    #[test]
+    fn every_kind_of_bad_body_says_what_it_is_not() {
+        let reason = |bytes: &[u8], encoding| decode(bytes, encoding).unwrap_err().to_string();
+        assert!(reason(b"{}", Some("gzip")).contains("gzip"));
+        assert!(reason(b"{}", Some(ZSTD)).contains("not zstd"));
+        assert!(reason(b"\"\xff\"", None).contains("not UTF-8"));
+        assert!(reason(b"hello", None).contains("not a change event"));
+        assert!(reason("[".repeat(100_000).as_bytes(), None).contains("not a change event"));
+        let truncated = encode(&event("long ".repeat(100_000))).unwrap().bytes;
+        assert!(reason(&truncated[..truncated.len() / 2], Some(ZSTD)).contains("not zstd"));
+    }
+
+    #[test]
+    fn nesting_is_limited_by_the_parser_not_by_the_stack() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));
+        assert!(decode(deep.as_bytes(), None).is_err());
+    }
+}

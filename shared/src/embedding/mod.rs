@@ -1,0 +1,9 @@
+//! Texts to vectors: the model, and the threads that it runs on.
+
+mod embedder;
+mod model;
+mod tokens;
+
+pub use embedder::{EmbedError, Embedder};
+pub use model::{Model, ModelError, ModelInfo};
+pub use tokens::TokenCounter;

@@ -1,0 +1,48 @@
+//! Tokens of a text, as the model will count them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tokenizers::Tokenizer;
+
+use super::model::Model;
+
+/// Tells where a text's tokens lie. Cheap to clone; never cuts and never pads.
+#[derive(Clone)]
+pub struct TokenCounter {
+    tokenizer: Arc<Tokenizer>,
+    special_tokens: usize,
+    max_tokens: usize,
+}
+
+impl TokenCounter {
+    /// The counter of this model.
+    ///
+    /// # Panics
+    /// Never: truncation is taken off, which cannot fail.
+    pub fn of(model: &Model) -> Self {
+        let mut tokenizer = model.tokenizer().clone();
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).expect("only an invalid stride is refused, and there is none");
+        let special_tokens = tokenizer.encode("", true).map_or(2, |encoding| encoding.len());
+        Self { tokenizer: Arc::new(tokenizer), special_tokens, max_tokens: model.info().max_tokens }
+    }
+
+    /// Tokens that a text may have and still be embedded whole: the model's limit less its special tokens.
+    pub fn limit(&self) -> usize {
+        self.max_tokens - self.special_tokens
+    }
+
+    /// The byte range of each token, in ascending order, special tokens left out. `None` for a text that the
+    /// tokenizer does not take.
+    pub fn ranges(&self, text: &str) -> Option<Vec<Range<usize>>> {
+        // The plain `encode` counts offsets in bytes of the text given.
+        let encoding = self.tokenizer.encode(text, false).ok()?;
+        Some(encoding.get_offsets().iter().map(|(start, end)| *start..*end).collect())
+    }
+
+    /// Number of tokens, special tokens left out.
+    pub fn count(&self, text: &str) -> Option<usize> {
+        Some(self.tokenizer.encode_fast(text, false).ok()?.len())
+    }
+}

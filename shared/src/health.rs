@@ -1,0 +1,110 @@
+//! `/livez`, `/readyz` and `/metrics` of a service.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+
+use crate::shutdown::CancellationToken;
+
+/// What a service needs to be ready, part by part. Clones share one state.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
+
+impl Readiness {
+    /// A state in which these parts are still awaited.
+    pub fn awaiting<const N: usize>(parts: [&str; N]) -> Self {
+        let readiness = Self::default();
+        for part in parts {
+            readiness.set_down(part, "starting");
+        }
+        readiness
+    }
+
+    /// This part works.
+    pub fn set_up(&self, part: impl Into<String>) {
+        self.set(part.into(), Ok(()));
+    }
+
+    /// This part does not work, and why.
+    pub fn set_down(&self, part: impl Into<String>, reason: impl Into<String>) {
+        self.set(part.into(), Err(reason.into()));
+    }
+
+    fn set(&self, part: String, state: Result<(), String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(part, state);
+    }
+
+    /// Whether every part works, with a line for each.
+    pub fn report(&self) -> (bool, String) {
+        let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = |(part, state): (&String, &Result<(), String>)| match state {
+            Ok(()) => format!("{part}: ok\n"),
+            Err(reason) => format!("{part}: {reason}\n"),
+        };
+        (parts.values().all(Result::is_ok), parts.iter().map(line).collect())
+    }
+}
+
+/// The HTTP endpoints of a service.
+pub struct HealthServer {
+    listener: TcpListener,
+    router: Router,
+}
+
+/// Endpoints that could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthError {
+    /// The address is in use or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// As the operating system.
+        source: std::io::Error,
+    },
+    /// Metrics were set up twice in one process.
+    #[error(transparent)]
+    Metrics(#[from] BuildError),
+}
+
+impl HealthServer {
+    /// Opens the port, so that a used one is said before anything else begins, and installs the metrics recorder.
+    ///
+    /// # Errors
+    /// [`HealthError`].
+    pub async fn bind(address: SocketAddr, readiness: Readiness) -> Result<Self, HealthError> {
+        let listener = TcpListener::bind(address).await.map_err(|source| HealthError::Listen { address, source })?;
+        let metrics = PrometheusBuilder::new().install_recorder()?;
+        let router = Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(readyz).with_state(readiness))
+            .route("/metrics", get(render).with_state(metrics));
+        Ok(Self { listener, router })
+    }
+
+    /// Serves until `shutdown`.
+    ///
+    /// # Errors
+    /// As the operating system.
+    pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
+        let stopped = async move { shutdown.cancelled().await };
+        axum::serve(self.listener, self.router).with_graceful_shutdown(stopped).await
+    }
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> (StatusCode, String) {
+    let (ready, report) = readiness.report();
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, report)
+}
+
+async fn render(State(metrics): State<PrometheusHandle>) -> String {
+    metrics.run_upkeep();
+    metrics.render()
+}
