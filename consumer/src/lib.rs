@@ -1,1 +1,33 @@
-//! consumer
+//! The consumer: takes change events from RabbitMQ, partition by partition, and makes the index on Qdrant equal to them.
+//!
+//! The way of a document: [`partition`](crate::Partition) (the loop) takes a batch from `intake`, `change` folds it,
+//! `sync` applies it (`prepare` → `clean` → `chunk`, `plan`, `vectors`, `store`), `settlement` acknowledges it.
+
+mod barrier;
+mod change;
+mod chunk;
+mod clean;
+mod error;
+mod intake;
+mod partition;
+mod patience;
+mod plan;
+mod prepare;
+mod qdrant_store;
+mod service;
+mod settings;
+mod settlement;
+mod store;
+mod sync;
+mod vectors;
+
+pub use barrier::Barrier;
+pub use change::{Change, Message, coalesce};
+pub use error::{ConsumerError, Fault, PartitionError, StoreError};
+pub use partition::Partition;
+pub use service::run;
+pub use settings::ConsumerSettings;
+pub use qdrant_store::QdrantStore;
+pub use store::{Standing, Swap, VectorStore};
+pub use sync::{DeadLetters, Synchronizer};
+pub use vectors::Vectors;

@@ -12,7 +12,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use local::{MongoDb, MongoDbOptions, Qdrant, RabbitMq};
 //!
-//! let installation = local::provision(&local::cache_folder(), &local::Progress::quiet()).await?;
+//! let installation = local::provision(&local::default_cache(), &local::Progress::quiet()).await?;
 //! let mut mongodb = MongoDb::start(&installation, MongoDbOptions::default()).await?; // a replica set of one, writable
 //! let rabbitmq = RabbitMq::start(&installation).await?; // guest:guest, management plugin on
 //! let mut qdrant = Qdrant::start(&installation).await?;
@@ -32,3 +32,20 @@
 //!
 //! **A server never outlives its owner.** Dropping it ends its processes and removes its folder; and so does the end of the owning process, whatever
 //! the way (a panic, `exit` with the server in a `static`, kill -9): each runs under a guard, a small shell that waits on a pipe only the owner holds open.
+
+mod guard;
+mod health;
+mod http;
+mod launch;
+mod layout;
+mod log_file;
+mod port;
+mod process;
+mod provision;
+mod server;
+pub mod stack;
+pub mod supervisor;
+
+pub use layout::Layout;
+pub use provision::{Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, default_cache, provision};
+pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

@@ -1,7 +1,7 @@
 //! Finds what the index holds: hybrid search that shows each document in exactly one revision, and context blocks
 //! for prompts.
 //!
-//! A search goes *query → candidates → manifests → ranking*: [`Searcher`] is the loop, `rounds` decides what of the
+//! A search goes *query → candidates → manifests → ranking*: the loop is in `search`, `rounds` decides what of the
 //! candidates stands, `ranking` orders it.
 
 mod author;
@@ -13,9 +13,14 @@ mod lines;
 mod qdrant_store;
 mod query;
 mod ranking;
+#[cfg(test)]
+mod races;
 mod rounds;
+mod search;
 mod searcher;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use context::context;
 pub use error::SearchError;

@@ -58,7 +58,8 @@ pub async fn send(
     }
 }
 
-fn stamp(mut headers: FieldTable, postmark: &Postmark) -> FieldTable {
+/// The headers with the postmark added.
+pub fn stamp(mut headers: FieldTable, postmark: &Postmark) -> FieldTable {
     let text = |text: &str| AMQPValue::LongString(text.into());
     headers.insert("x-twin-reason".into(), text(postmark.reason));
     headers.insert("x-twin-stage".into(), text(postmark.stage));

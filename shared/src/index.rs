@@ -29,6 +29,10 @@ pub const DENSE: &str = "dense";
 /// Name of the sparse vector.
 pub const BM25: &str = "bm25";
 
+/// How long a document's former chunks outlive the move of its manifest. A reader's query that takes less has therefore
+/// either begun after the new chunks came or ended before the old ones went: it never falls between two revisions.
+pub const GRACE: Duration = Duration::from_secs(2);
+
 /// No request of ours takes this long on a healthy server: what does is a fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 

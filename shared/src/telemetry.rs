@@ -11,7 +11,15 @@ use crate::settings::{LogFormat, SettingsError};
 /// # Errors
 /// `RUST_LOG` is not a filter.
 pub fn init(format: LogFormat) -> Result<(), SettingsError> {
-    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    init_at("info", format)
+}
+
+/// [`init`] with another filter where `RUST_LOG` is not set: a command whose answer is on the terminal only warns.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_at(default: &str, format: LogFormat) -> Result<(), SettingsError> {
+    let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| default.into());
     // The broker's client reports each lost connection as an error of its own; ours says what we do about it.
     let filter = EnvFilter::builder()
         .parse(format!("lapin=off,{wanted}"))

@@ -68,6 +68,12 @@ impl Deref for MongoDb {
     }
 }
 
+impl AsRef<Private> for MongoDb {
+    fn as_ref(&self) -> &Private {
+        &self.0
+    }
+}
+
 impl DerefMut for MongoDb {
     fn deref_mut(&mut self) -> &mut Private {
         &mut self.0

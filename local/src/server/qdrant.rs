@@ -38,6 +38,12 @@ impl Deref for Qdrant {
     }
 }
 
+impl AsRef<Private> for Qdrant {
+    fn as_ref(&self) -> &Private {
+        &self.0
+    }
+}
+
 impl DerefMut for Qdrant {
     fn deref_mut(&mut self) -> &mut Private {
         &mut self.0

@@ -82,6 +82,12 @@ impl Deref for RabbitMq {
     }
 }
 
+impl AsRef<Private> for RabbitMq {
+    fn as_ref(&self) -> &Private {
+        &self.server
+    }
+}
+
 impl DerefMut for RabbitMq {
     fn deref_mut(&mut self) -> &mut Private {
         &mut self.server

@@ -1,11 +1,12 @@
 //! Tokens of a text, as the model will count them.
 
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokenizers::Tokenizer;
 
-use super::model::Model;
+use super::model::{Model, ModelError};
 
 /// Tells where a text's tokens lie. Cheap to clone; never cuts and never pads.
 #[derive(Clone)]
@@ -17,15 +18,24 @@ pub struct TokenCounter {
 
 impl TokenCounter {
     /// The counter of this model.
-    ///
-    /// # Panics
-    /// Never: truncation is taken off, which cannot fail.
     pub fn of(model: &Model) -> Self {
-        let mut tokenizer = model.tokenizer().clone();
+        Self::new(model.tokenizer().clone(), model.info().max_tokens)
+    }
+
+    /// The counter of a `tokenizer.json`, for a model that takes `max_tokens` tokens, special ones counted.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] where it cannot be read.
+    pub fn from_file(path: &Path, max_tokens: usize) -> Result<Self, ModelError> {
+        let problem = |error: tokenizers::Error| ModelError::File { path: path.into(), problem: error.to_string() };
+        Ok(Self::new(Tokenizer::from_file(path).map_err(problem)?, max_tokens))
+    }
+
+    fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> Self {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).expect("only an invalid stride is refused, and there is none");
         let special_tokens = tokenizer.encode("", true).map_or(2, |encoding| encoding.len());
-        Self { tokenizer: Arc::new(tokenizer), special_tokens, max_tokens: model.info().max_tokens }
+        Self { tokenizer: Arc::new(tokenizer), special_tokens, max_tokens }
     }
 
     /// Tokens that a text may have and still be embedded whole: the model's limit less its special tokens.

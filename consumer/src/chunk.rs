@@ -1,0 +1,67 @@
+//! CleanedDocument → Chunks: pieces that the model embeds whole. Pure and deterministic.
+//!
+//! What holds of every result: no `embedded_text` has more tokens than [`TokenCounter::limit`]; every character that is
+//! not blank is in some chunk's `text`, in order and once; an edit moves only cuts near it.
+
+mod boundary;
+mod breadcrumb;
+mod outline;
+mod splitter;
+mod token_map;
+
+use shared::embedding::TokenCounter;
+
+use crate::clean::CleanedDocument;
+use splitter::Splitter;
+
+/// Version of cleaning and chunking. It is part of the fingerprint: raise it with any change of what they give.
+pub(crate) const PIPELINE: &str = "clean-1 chunk-1";
+
+/// A piece of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// As it is shown.
+    pub(crate) text: String,
+    /// As it is embedded and searched by words: under its title and headings or its path, without emoji.
+    pub(crate) embedded_text: String,
+    /// Path of its file.
+    pub(crate) path: Option<String>,
+    /// Name of the function or type that it is from.
+    pub(crate) symbol: Option<String>,
+}
+
+/// A text that cannot be chunked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ChunkError {
+    /// The tokenizer refuses a part of the text.
+    #[error("the model's tokenizer does not take the text at byte {at} of {section}")]
+    Untokenizable {
+        /// Path, or `the text`.
+        section: String,
+        /// Where the refused part begins.
+        at: usize,
+    },
+    /// A single character has more tokens than the model takes.
+    #[error("the character at byte {at} of {section} alone has more tokens than the model takes")]
+    Indivisible {
+        /// Path, or `the text`.
+        section: String,
+        /// Where it stands.
+        at: usize,
+    },
+}
+
+/// Cuts `document` into chunks, in reading order.
+///
+/// # Errors
+/// [`ChunkError`] where the model's tokenizer does not take the text.
+pub(crate) fn chunk(document: &CleanedDocument, tokens: &TokenCounter) -> Result<Vec<Chunk>, ChunkError> {
+    let mut chunks = Vec::new();
+    for section in &document.sections {
+        Splitter::new(document.metadata.title.as_deref(), section, tokens)?.split_into(&mut chunks)?;
+    }
+    Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! What can go wrong, and the one table that decides whether trying again can help.
+
+use qdrant_client::QdrantError;
+use shared::dead_letter::DeadLetterError;
+use shared::embedding::{EmbedError, ModelError};
+use shared::health::HealthError;
+use shared::index::IndexError;
+use shared::settings::SettingsError;
+use tonic::Code;
+
+/// A request to the vector store that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// As Qdrant.
+    #[error("qdrant: {0}")]
+    Qdrant(Box<QdrantError>),
+    /// A point of ours is not as we wrote it.
+    #[error("the index holds a damaged {0}")]
+    Damaged(&'static str),
+    /// Still failing after the time that we wait for a store.
+    #[error("the store has not answered for {minutes} minutes: {last}")]
+    Away {
+        /// How long it was tried.
+        minutes: u64,
+        /// The last failure.
+        last: Box<StoreError>,
+    },
+}
+
+impl From<QdrantError> for StoreError {
+    fn from(error: QdrantError) -> Self {
+        Self::Qdrant(Box::new(error))
+    }
+}
+
+/// Whether the same request can succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The store, the network or an operator will mend it: wait.
+    Transient,
+    /// The request itself is at fault: it will fail again.
+    Permanent,
+}
+
+impl StoreError {
+    /// The one table.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Qdrant(error) => qdrant_fault(error),
+            Self::Damaged(_) => Fault::Permanent,
+            Self::Away { .. } => Fault::Transient,
+        }
+    }
+}
+
+fn qdrant_fault(error: &QdrantError) -> Fault {
+    match error {
+        QdrantError::ResponseError { status } => status_fault(status.code()),
+        QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_) => Fault::Transient,
+        QdrantError::ConversionError(_)
+        | QdrantError::InvalidUri(_)
+        | QdrantError::NoSnapshotFound(_)
+        | QdrantError::JsonToPayload(_)
+        | QdrantError::PayloadDeserialization(_) => Fault::Permanent,
+    }
+}
+
+/// `NotFound` is a collection that an operator took away, `PermissionDenied` a key that was changed: both are mended
+/// outside, and no document is at fault.
+fn status_fault(code: Code) -> Fault {
+    match code {
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::DeadlineExceeded
+        | Code::NotFound
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Internal
+        | Code::Unavailable
+        | Code::Unauthenticated => Fault::Transient,
+        Code::InvalidArgument | Code::AlreadyExists | Code::OutOfRange | Code::Unimplemented | Code::DataLoss => {
+            Fault::Permanent
+        }
+    }
+}
+
+/// What stops a partition: its channel is closed, and it begins again with what was not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum PartitionError {
+    /// The channel or the connection is gone.
+    #[error("rabbitmq: {0}")]
+    Broker(#[from] lapin::Error),
+    /// The broker ended the subscription.
+    #[error("the broker ended the subscription")]
+    Cancelled,
+    /// The store is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A dead letter was not taken.
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
+    /// The model failed on every text.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// A task of ours ended early.
+    #[error("a task ended early: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// What ends the consumer.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerError {
+    /// A wrong or missing setting.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The model cannot be loaded.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The index was made for something else.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The health port cannot be opened.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// As the operating system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl ConsumerError {
+    /// The program's exit code: 2 for what a person set wrong, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => 2,
+            Self::Index(_) | Self::Health(_) | Self::Io(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The manifest diff: which chunks stay, which are new, and which record is to stand. Pure.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use shared::{Author, ChunkPayload, Identity, Manifest, NAMESPACE, Record, Revision};
+use uuid::Uuid;
+
+use crate::change::Change;
+use crate::prepare::{Content, Prepared};
+use crate::store::{Standing, Swap};
+
+/// A chunk that the index does not hold yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NewChunk {
+    /// Its point id: never one that any other revision of the document uses.
+    pub(crate) id: Uuid,
+    /// Its payload.
+    pub(crate) payload: ChunkPayload,
+    /// What is embedded.
+    pub(crate) embedded_text: String,
+}
+
+/// What to write for one change.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The record's compare-and-set.
+    pub(crate) swap: Swap,
+    /// Chunks to write before it.
+    pub(crate) new_chunks: Vec<NewChunk>,
+    /// Chunks that the record read lists: what of them does not stay becomes stale.
+    pub(crate) former: BTreeSet<Uuid>,
+}
+
+/// Plans a change that is newer than what stands.
+///
+/// # Errors
+/// As `serde_json`: not for records of ours.
+pub(crate) fn plan(
+    change: &Change,
+    content: &Content,
+    standing: &Standing,
+    fingerprint: &str,
+) -> Result<Plan, serde_json::Error> {
+    let (identity, revision) = (change.identity.clone(), change.event.revision);
+    let is_user = identity.document_type == shared::DocumentType::Users;
+    let (payload, new_chunks) = match content {
+        Content::Author(name) => (author(&identity, revision, name).to_payload()?, Vec::new()),
+        Content::Gone if is_user => (gone_author(identity.clone(), revision).to_payload()?, Vec::new()),
+        Content::Failed(error) if is_user => {
+            let author = Author { deleted: false, error: Some(error.clone()), ..gone_author(identity.clone(), revision) };
+            (author.to_payload()?, Vec::new())
+        }
+        Content::Gone => (Manifest::tombstone(identity.clone(), revision).to_payload()?, Vec::new()),
+        Content::Failed(error) => {
+            (Manifest::failed(identity.clone(), revision, error.clone()).to_payload()?, Vec::new())
+        }
+        Content::Document(prepared) => {
+            // A repair rewrites every chunk under a new id: what the manifest lists may be damaged.
+            let kept = standing.manifest.as_ref().filter(|old| old.fingerprint == fingerprint && !change.event.repair);
+            let (manifest, new_chunks) = diff(&identity, revision, prepared, kept, fingerprint);
+            (manifest.to_payload()?, new_chunks)
+        }
+    };
+    let swap = Swap { identity, expected: standing.stored, payload };
+    Ok(Plan { swap, new_chunks, former: standing.listed() })
+}
+
+fn diff(
+    identity: &Identity,
+    revision: Revision,
+    prepared: &Prepared,
+    kept: Option<&Manifest>,
+    fingerprint: &str,
+) -> (Manifest, Vec<NewChunk>) {
+    let mut reusable: HashMap<&str, VecDeque<Uuid>> = HashMap::new();
+    for (hash, id) in kept.iter().flat_map(|old| old.chunk_hashes.iter().zip(&old.chunk_ids)) {
+        reusable.entry(hash).or_default().push_back(*id);
+    }
+    let (mut chunk_ids, mut new_chunks) = (Vec::new(), Vec::new());
+    let mut occurrences: HashMap<&str, usize> = HashMap::new();
+    let chunk_hashes = prepared.chunk_hashes();
+    for (chunk, hash) in prepared.chunks.iter().zip(&chunk_hashes) {
+        let occurrence = occurrences.entry(hash).or_default();
+        *occurrence += 1;
+        if let Some(id) = reusable.get_mut(hash.as_str()).and_then(VecDeque::pop_front) {
+            chunk_ids.push(id);
+            continue;
+        }
+        let id = chunk_id(identity, revision, hash, *occurrence, fingerprint);
+        chunk_ids.push(id);
+        let payload = ChunkPayload {
+            identity: identity.clone(),
+            revision,
+            text: chunk.text.clone(),
+            path: chunk.path.clone(),
+            symbol: chunk.symbol.clone(),
+            metadata: prepared.metadata.clone(),
+        };
+        new_chunks.push(NewChunk { id, payload, embedded_text: chunk.embedded_text.clone() });
+    }
+    let manifest = Manifest {
+        source_hash: prepared.source_hash.clone(),
+        fingerprint: fingerprint.into(),
+        chunk_ids,
+        chunk_hashes,
+        cleaned_text: prepared.cleaned_text.clone(),
+        metadata: prepared.metadata.clone(),
+        ..Manifest::empty(identity.clone(), revision)
+    };
+    (manifest, new_chunks)
+}
+
+/// The revision makes the id new whenever the chunk is: a chunk that went and comes back is another point, so that
+/// whoever still means to delete the first one cannot hit the second (executions 2, 16 and 17).
+fn chunk_id(identity: &Identity, revision: Revision, hash: &str, occurrence: usize, fingerprint: &str) -> Uuid {
+    let name = format!("{}\0{revision}\0{hash}\0{occurrence}\0{fingerprint}", identity.key());
+    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+}
+
+fn author(identity: &Identity, revision: Revision, name: &crate::clean::AuthorName) -> Author {
+    Author {
+        deleted: false,
+        first_name: name.first_name.clone(),
+        last_name: name.last_name.clone(),
+        full_name: name.full_name.clone(),
+        ..gone_author(identity.clone(), revision)
+    }
+}
+
+fn gone_author(identity: Identity, revision: Revision) -> Author {
+    Author { identity, revision, deleted: true, error: None, first_name: None, last_name: None, full_name: None }
+}
+
+/// A tombstone for a record of any type.
+///
+/// # Errors
+/// As `serde_json`: not for records of ours.
+pub(crate) fn tombstone(identity: &Identity, revision: Revision, expected: Option<Revision>) -> Result<Swap, serde_json::Error> {
+    let payload = if identity.document_type == shared::DocumentType::Users {
+        gone_author(identity.clone(), revision).to_payload()?
+    } else {
+        Manifest::tombstone(identity.clone(), revision).to_payload()?
+    };
+    Ok(Swap { identity: identity.clone(), expected, payload })
+}

@@ -1,0 +1,307 @@
+//! The vector store on Qdrant. Every write waits until it is durable.
+
+use std::collections::{BTreeSet, HashMap};
+
+use qdrant_client::qdrant::point_id::PointIdOptions;
+use qdrant_client::qdrant::value::Kind;
+use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
+use qdrant_client::qdrant::{
+    Condition, CountPointsBuilder, DeletePointsBuilder, Filter, GetPointsBuilder, PayloadIncludeSelector, PointId,
+    PointStruct, PointsIdsList, RetrievedPoint, ScrollPointsBuilder, UpsertPointsBuilder, Value, Vector, WriteOrdering,
+    WriteOrderingType,
+};
+use qdrant_client::{Payload, Qdrant};
+use serde::Deserialize;
+use shared::index::{AUTHORS, Index};
+use shared::{BUCKETS, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::store::{Standing, Swap, VectorStore};
+
+/// Points in one request.
+const PAGE: usize = 256;
+/// Bytes of records in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
+const REQUEST_BYTES: usize = 8 << 20;
+
+/// One index on Qdrant.
+pub struct QdrantStore {
+    qdrant: Qdrant,
+    index: Index,
+    partitions: u16,
+}
+
+impl QdrantStore {
+    /// The store behind this client and index.
+    pub fn new(qdrant: Qdrant, index: Index, partitions: u16) -> Self {
+        Self { qdrant, index, partitions }
+    }
+
+    /// Whether the store answers and its collections are there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.qdrant.count(CountPointsBuilder::new(&self.index.documents).exact(false)).await?;
+        Ok(())
+    }
+
+    /// The collection that holds the records of this type.
+    fn records(&self, document_type: DocumentType) -> &str {
+        match document_type {
+            DocumentType::Users => AUTHORS,
+            DocumentType::Articles | DocumentType::Posts | DocumentType::Repositories => &self.index.documents,
+        }
+    }
+
+    fn floor_of(&self, identity: &Identity) -> Uuid {
+        floor_id(identity.document_type, identity.partition(self.partitions))
+    }
+
+    async fn get(
+        &self,
+        collection: &str,
+        ids: BTreeSet<Uuid>,
+        fields: &[&str],
+    ) -> Result<HashMap<Uuid, RetrievedPoint>, StoreError> {
+        let ids: Vec<PointId> = ids.into_iter().map(PointId::from).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let wanted = GetPointsBuilder::new(collection, ids).with_payload(include(fields));
+        let points = self.qdrant.get_points(wanted).await?.result;
+        Ok(points.into_iter().filter_map(|point| Some((uuid_of(point.id.as_ref()?)?, point))).collect())
+    }
+
+    async fn upsert(&self, collection: &str, points: Vec<PointStruct>, only: Option<Filter>) -> Result<(), StoreError> {
+        let mut upsert = UpsertPointsBuilder::new(collection, points).wait(true).ordering(strong());
+        if let Some(filter) = only {
+            upsert = upsert.update_filter(filter);
+        }
+        self.qdrant.upsert_points(upsert).await?;
+        Ok(())
+    }
+
+    async fn swap_in(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
+        let mut page: Vec<&Swap> = Vec::new();
+        let mut bytes = 0;
+        for swap in swaps {
+            let size = text_bytes(&swap.payload);
+            if !page.is_empty() && (page.len() == PAGE || bytes + size > REQUEST_BYTES) {
+                self.swap_page(collection, &page).await?;
+                (page, bytes) = (Vec::new(), 0);
+            }
+            page.push(swap);
+            bytes += size;
+        }
+        self.swap_page(collection, &page).await
+    }
+
+    /// The filter holds back *updates* only; a record whose id is new is inserted whatever it says.
+    async fn swap_page(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
+        if swaps.is_empty() {
+            return Ok(());
+        }
+        // An empty `should` would match everything: the nil id, which no record has, matches nothing.
+        let mut unchanged: Vec<Condition> = vec![Condition::has_id([PointId::from(Uuid::nil())])];
+        unchanged.extend(swaps.iter().filter_map(|swap| {
+            let id = PointId::from(swap.identity.manifest_id());
+            // Equality of integers is exact; a range would compare doubles.
+            let as_read = [Condition::has_id([id]), Condition::matches("revision", swap.expected?.get())];
+            Some(Condition::from(Filter::must(as_read)))
+        }));
+        let points = swaps.iter().map(|swap| record_point(swap.identity.manifest_id(), swap.payload.clone())).collect();
+        self.upsert(collection, points, Some(Filter::should(unchanged))).await
+    }
+
+    async fn floor(&self, document_type: DocumentType, partition: u16) -> Result<Option<Revision>, StoreError> {
+        let id = floor_id(document_type, partition);
+        let points = self.get(self.records(document_type), BTreeSet::from([id]), &["revision"]).await?;
+        points.get(&id).map(revision_of).transpose()
+    }
+}
+
+impl VectorStore for QdrantStore {
+    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
+        let mut standings = HashMap::new();
+        for users in [false, true] {
+            let ours = || identities.iter().filter(|id| (id.document_type == DocumentType::Users) == users);
+            let Some(first) = ours().next() else { continue };
+            let ids = ours().flat_map(|id| [id.manifest_id(), self.floor_of(id)]).collect();
+            let points = self.get(self.records(first.document_type), ids, &STANDING_FIELDS).await?;
+            for identity in ours() {
+                let floor = points.get(&self.floor_of(identity)).map(revision_of).transpose()?;
+                let record = points.get(&identity.manifest_id());
+                let stored = record.map(revision_of).transpose()?;
+                let deleted = record.is_some_and(is_deleted);
+                let manifest = record.filter(|_| !users).map(manifest_of).transpose()?;
+                standings.insert(identity.clone(), Standing { stored, floor, deleted, manifest });
+            }
+        }
+        Ok(standings)
+    }
+
+    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        for page in points.chunks(PAGE) {
+            self.upsert(&self.index.chunks, page.to_vec(), None).await?;
+        }
+        Ok(())
+    }
+
+    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
+        let (users, documents): (Vec<&Swap>, Vec<&Swap>) =
+            swaps.iter().partition(|swap| swap.identity.document_type == DocumentType::Users);
+        self.swap_in(AUTHORS, &users).await?;
+        self.swap_in(&self.index.documents, &documents).await
+    }
+
+    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
+        let entry = Filter::must([
+            Condition::matches("entry_id", identity.entry_id.clone()),
+            Condition::matches("type", identity.document_type.as_str().to_owned()),
+            Condition::matches("id_kind", identity.id_kind.as_str().to_owned()),
+        ]);
+        let mut chunks = Vec::new();
+        let mut from: Option<PointId> = None;
+        loop {
+            let mut scroll = ScrollPointsBuilder::new(&self.index.chunks)
+                .filter(entry.clone())
+                .limit(PAGE as u32)
+                .with_payload(include(&["revision"]));
+            if let Some(offset) = from {
+                scroll = scroll.offset(offset);
+            }
+            let page = self.qdrant.scroll(scroll).await?;
+            for point in &page.result {
+                let id = point.id.as_ref().and_then(uuid_of).ok_or(StoreError::Damaged("chunk id"))?;
+                chunks.push((id, revision_of(point)?));
+            }
+            from = page.next_page_offset;
+            if from.is_none() {
+                return Ok(chunks);
+            }
+        }
+    }
+
+    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        for page in ids.chunks(PAGE) {
+            let ids = page.iter().copied().map(PointId::from).collect();
+            let delete = DeletePointsBuilder::new(&self.index.chunks).points(PointsIdsList { ids });
+            self.qdrant.delete_points(delete.wait(true).ordering(strong())).await?;
+        }
+        Ok(())
+    }
+
+    async fn recorded(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        from: Option<PointId>,
+    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
+        let buckets: Vec<i64> =
+            (0..BUCKETS).filter(|bucket| bucket % self.partitions == partition).map(i64::from).collect();
+        let ours = Filter::must([
+            Condition::matches("type", document_type.as_str().to_owned()),
+            Condition::matches("bucket", buckets),
+        ]);
+        let mut scroll = ScrollPointsBuilder::new(self.records(document_type))
+            .filter(ours)
+            .limit(PAGE as u32)
+            .with_payload(include(&["type", "id_kind", "entry_id"]));
+        if let Some(offset) = from {
+            scroll = scroll.offset(offset);
+        }
+        let page = self.qdrant.scroll(scroll).await?;
+        let identity = |point: RetrievedPoint| {
+            Payload::from(point.payload).deserialize().map_err(|_| StoreError::Damaged("record's identity"))
+        };
+        let identities = page.result.into_iter().map(identity).collect::<Result<_, _>>()?;
+        Ok((identities, page.next_page_offset))
+    }
+
+    async fn raise_floor(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        revision: Revision,
+    ) -> Result<(), StoreError> {
+        let id = floor_id(document_type, partition);
+        loop {
+            let standing = self.floor(document_type, partition).await?;
+            if standing.is_some_and(|floor| floor >= revision) {
+                return Ok(());
+            }
+            let fields = serde_json::json!({ "meta": "floor", "floor_type": document_type,
+                "floor_partition": partition, "revision": revision });
+            let payload = Payload::try_from(fields).map_err(|_| StoreError::Damaged("floor"))?;
+            let as_read = match standing {
+                Some(floor) => Condition::matches("revision", floor.get()),
+                None => Condition::has_id([PointId::from(Uuid::nil())]),
+            };
+            let point = record_point(id, payload);
+            self.upsert(self.records(document_type), vec![point], Some(Filter::must([as_read]))).await?;
+        }
+    }
+}
+
+/// All of a manifest but its text, which can be megabytes and decides nothing.
+const STANDING_FIELDS: [&str; 17] = [
+    "type", "id_kind", "entry_id", "revision", "deleted", "error", "source_hash", "fingerprint", "chunk_ids",
+    "chunk_hashes", "author_id", "author_full_name", "platform", "link", "title", "language", "meta",
+];
+
+fn manifest_of(point: &RetrievedPoint) -> Result<Manifest, StoreError> {
+    let mut payload = Payload::from(point.payload.clone());
+    payload.insert("cleaned_text", "");
+    Manifest::from_payload(payload).map_err(|_| StoreError::Damaged("manifest"))
+}
+
+fn revision_of(point: &RetrievedPoint) -> Result<Revision, StoreError> {
+    #[derive(Deserialize)]
+    struct Fields {
+        revision: Revision,
+    }
+    let revision = point.payload.get("revision").cloned().unwrap_or_default();
+    let fields = Payload::from(HashMap::from([("revision", revision)]));
+    fields.deserialize::<Fields>().map(|fields| fields.revision).map_err(|_| StoreError::Damaged("revision"))
+}
+
+fn is_deleted(point: &RetrievedPoint) -> bool {
+    point.payload.get("deleted").and_then(Value::as_bool).unwrap_or(false)
+}
+
+fn record_point(id: Uuid, payload: Payload) -> PointStruct {
+    PointStruct::new(id.to_string(), HashMap::<String, Vector>::new(), payload)
+}
+
+fn floor_id(document_type: DocumentType, partition: u16) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("floor\0{document_type}\0{partition}").as_bytes())
+}
+
+fn uuid_of(id: &PointId) -> Option<Uuid> {
+    match id.point_id_options.as_ref()? {
+        PointIdOptions::Uuid(text) => Uuid::parse_str(text).ok(),
+        PointIdOptions::Num(_) => None,
+    }
+}
+
+fn include(fields: &[&str]) -> SelectorOptions {
+    SelectorOptions::Include(PayloadIncludeSelector { fields: fields.iter().map(ToString::to_string).collect() })
+}
+
+fn strong() -> WriteOrdering {
+    WriteOrdering { r#type: WriteOrderingType::Strong.into() }
+}
+
+fn text_bytes(payload: &Payload) -> usize {
+    fn size(value: &Value) -> usize {
+        match &value.kind {
+            Some(Kind::StringValue(text)) => text.len(),
+            Some(Kind::ListValue(list)) => list.values.iter().map(size).sum(),
+            Some(Kind::StructValue(fields)) => fields.fields.values().map(size).sum(),
+            Some(Kind::NullValue(_) | Kind::BoolValue(_) | Kind::IntegerValue(_) | Kind::DoubleValue(_)) | None => 8,
+        }
+    }
+    let fields: HashMap<String, Value> = payload.clone().into();
+    fields.values().map(size).sum()
+}

@@ -1,0 +1,255 @@
+//! The write protocol: changes to points, so that a reader never sees half a document, nothing newer is overwritten,
+//! and nothing is left behind, whoever is killed when. `shared/docs`' executions are the tests of this file.
+//!
+//! 1. Read what stands. A change that is not newer is not applied.
+//! 2. Write its new chunks; no reader believes in them yet.
+//! 3. Compare-and-set its manifest from the revision that was read.
+//! 4. Read back. An older one stands: begin again. A newer one stands: what we wrote and it does not list is stale.
+//!    Ours stands: what the former one listed, and what we wrote and it does not list, is stale.
+//! 5. Stale chunks are returned to the caller, who deletes them after the grace and before the acknowledgement.
+
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+
+use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::{DocumentType, Identity, Revision};
+use uuid::Uuid;
+
+use crate::change::{Change, Message};
+use crate::error::{Fault, PartitionError, StoreError};
+use crate::patience::patiently;
+use crate::plan::{Plan, plan};
+use crate::prepare::{Content, Unindexable, prepare};
+use crate::store::{Standing, Swap, VectorStore};
+use crate::vectors::Vectors;
+
+/// Where a message goes that cannot be applied.
+pub trait DeadLetters: Send + Sync {
+    /// Returns once the dead letter is confirmed.
+    fn send(&self, message: &Message, postmark: Postmark) -> impl Future<Output = Result<(), DeadLetterError>> + Send;
+}
+
+/// Applies changes to one index.
+pub struct Synchronizer<S> {
+    store: S,
+    vectors: Vectors,
+    fingerprint: String,
+}
+
+/// A change on its way through the protocol.
+struct Work {
+    change: Change,
+    /// Known once the change was found to be newer than what stands.
+    content: Option<Content>,
+    /// Ids written in *any* attempt: a lost compare-and-set must not forget what it wrote.
+    written: BTreeSet<Uuid>,
+}
+
+impl Work {
+    fn identity(&self) -> &Identity {
+        &self.change.identity
+    }
+
+    /// A repair is applied at its own revision too: the record may be right and the chunks damaged.
+    fn is_newer_than(&self, standing: &Standing) -> bool {
+        let event = &self.change.event;
+        event.revision > standing.revision() || (event.repair && event.revision == standing.revision())
+    }
+}
+
+impl<S: VectorStore> Synchronizer<S> {
+    /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others.
+    pub fn new(store: S, vectors: Vectors, fingerprint: String) -> Self {
+        Self { store, vectors, fingerprint }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Applies the changes of one batch, at most one a document. Returns the chunks that are stale from now on.
+    ///
+    /// # Errors
+    /// [`PartitionError`]: nothing of the batch may be acknowledged then; applying it again is safe.
+    pub async fn apply(
+        &self,
+        changes: Vec<Change>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<BTreeSet<Uuid>, PartitionError> {
+        let mut stale = BTreeSet::new();
+        let open = |change| Work { change, content: None, written: BTreeSet::new() };
+        let mut open: Vec<Work> = changes.into_iter().map(open).collect();
+        while !open.is_empty() {
+            let standings = self.read(open.iter().map(Work::identity)).await?;
+            let (newer, settled): (Vec<Work>, Vec<Work>) =
+                open.into_iter().partition(|work| work.is_newer_than(&standings[work.identity()]));
+            for work in settled {
+                let redelivered = work.change.redelivered;
+                stale.extend(self.leftovers(work.identity(), &standings[work.identity()], redelivered).await?);
+                stale.extend(work.written.difference(&standings[work.identity()].listed()));
+            }
+            let planned = self.prepare(newer, &standings, dead_letters).await?;
+            open = self.write(planned, &mut stale, dead_letters).await?;
+        }
+        Ok(stale)
+    }
+
+    pub(crate) async fn read(
+        &self,
+        identities: impl Iterator<Item = &Identity>,
+    ) -> Result<HashMap<Identity, Standing>, StoreError> {
+        let identities: Vec<Identity> = identities.cloned().collect();
+        patiently("read records", || self.store.standings(&identities)).await
+    }
+
+    /// Cleans, chunks and plans. What cannot be indexed is a dead letter *before* its manifest says so: a kill in
+    /// between repeats the letter, the other order would lose it.
+    async fn prepare(
+        &self,
+        works: Vec<Work>,
+        standings: &HashMap<Identity, Standing>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<Vec<(Work, Plan)>, PartitionError> {
+        let mut planned = Vec::with_capacity(works.len());
+        for mut work in works {
+            if work.content.is_none() {
+                match self.content_of(&work.change).await? {
+                    Ok(content) => work.content = Some(content),
+                    Err(fault) => refuse(&mut work, fault, dead_letters).await?,
+                }
+            }
+            let content = work.content.as_ref().unwrap_or(&Content::Gone);
+            let plan = plan(&work.change, content, &standings[work.identity()], &self.fingerprint)
+                .map_err(|_| StoreError::Damaged("record"))?;
+            planned.push((work, plan));
+        }
+        Ok(planned)
+    }
+
+    async fn content_of(&self, change: &Change) -> Result<Result<Content, Unindexable>, PartitionError> {
+        let (change, tokens) = (change.clone(), self.vectors.embedder().tokens().clone());
+        let content = tokio::task::spawn_blocking(move || prepare(&change.identity, &change.event, &tokens)).await?;
+        Ok(content)
+    }
+
+    /// Steps 2 to 4. Returns the works that must begin again.
+    async fn write(
+        &self,
+        planned: Vec<(Work, Plan)>,
+        stale: &mut BTreeSet<Uuid>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<Vec<Work>, PartitionError> {
+        let (mut written, mut open) = (Vec::new(), Vec::new());
+        for ((mut work, plan), refusal) in self.write_chunks(planned).await? {
+            work.written.extend(plan.new_chunks.iter().map(|chunk| chunk.id));
+            match refusal {
+                None => written.push((work, plan)),
+                Some(fault) => {
+                    refuse(&mut work, fault, dead_letters).await?;
+                    open.push(work);
+                }
+            }
+        }
+        let swaps: Vec<Swap> = written.iter().map(|(_, plan)| plan.swap.clone()).collect();
+        patiently("write records", || self.store.swap(&swaps)).await?;
+        let standings = self.read(written.iter().map(|(work, _)| work.identity())).await?;
+        for (work, plan) in written {
+            let standing = &standings[work.identity()];
+            match standing.revision().cmp(&work.change.event.revision) {
+                // Whoever wrote it, it stands.
+                std::cmp::Ordering::Equal => {
+                    let leftovers = self.leftovers(work.identity(), standing, work.change.redelivered).await?;
+                    stale.extend(leftovers);
+                    stale.extend(plan.former.union(&work.written).filter(|id| !standing.listed().contains(id)));
+                }
+                // Nothing is deleted: another consumer may be about to list what we wrote (execution 16). A newer one
+                // that stands is met again at the next read, where our ids that it does not list become stale.
+                std::cmp::Ordering::Less | std::cmp::Ordering::Greater => open.push(work),
+            }
+        }
+        Ok(open)
+    }
+
+    /// Writes all new chunks at once; where that is refused for good, document by document, so that a poison document
+    /// is alone with its fault.
+    async fn write_chunks(
+        &self,
+        planned: Vec<(Work, Plan)>,
+    ) -> Result<Vec<((Work, Plan), Option<Unindexable>)>, PartitionError> {
+        let together: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
+        if self.write_chunks_of(&together).await?.is_none() {
+            return Ok(planned.into_iter().map(|pair| (pair, None)).collect());
+        }
+        let mut results = Vec::with_capacity(planned.len());
+        for (work, plan) in planned {
+            let refusal = self.write_chunks_of(&[&plan]).await?;
+            results.push(((work, plan), refusal));
+        }
+        Ok(results)
+    }
+
+    async fn write_chunks_of(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
+        let chunks: Vec<_> = plans.iter().flat_map(|plan| plan.new_chunks.iter().cloned()).collect();
+        if chunks.is_empty() {
+            return Ok(None);
+        }
+        let refused = |stage, error: String| Ok(Some(Unindexable { reason: "refused", stage, error }));
+        let points = match self.vectors.points(&chunks).await {
+            Ok(points) => points,
+            Err(error @ shared::embedding::EmbedError::Model(_)) => return refused("embed", error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        match patiently("write chunks", || self.store.put_chunks(points.clone())).await {
+            Ok(()) => Ok(None),
+            Err(error) if error.fault() == Fault::Permanent => refused("write", error.to_string()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// For a redelivered change: chunks that an earlier attempt may have left. Scrolled *after* the record was read,
+    /// and only up to its revision: what is newer belongs to a change that is still being written.
+    pub(crate) async fn leftovers(
+        &self,
+        identity: &Identity,
+        standing: &Standing,
+        redelivered: bool,
+    ) -> Result<BTreeSet<Uuid>, StoreError> {
+        if !redelivered || identity.document_type == DocumentType::Users {
+            return Ok(BTreeSet::new());
+        }
+        let (listed, newest) = (standing.listed(), standing.revision());
+        let held = patiently("scroll chunks", || self.store.chunks_of(identity)).await?;
+        let unlisted = held.into_iter().filter(|(id, revision)| *revision <= newest && !listed.contains(id));
+        Ok(unlisted.map(|(id, _)| id).collect())
+    }
+
+    /// Deletes stale chunks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn delete(&self, stale: &BTreeSet<Uuid>) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = stale.iter().copied().collect();
+        patiently("delete chunks", || self.store.delete_chunks(&ids)).await?;
+        metrics::counter!("twin_consumer_chunks_deleted_total").increment(ids.len() as u64);
+        Ok(())
+    }
+
+    /// The revision that stands for a document, for tests and diagnosis.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn revision(&self, identity: &Identity) -> Result<Revision, StoreError> {
+        Ok(self.read(std::iter::once(identity)).await?[identity].revision())
+    }
+}
+
+async fn refuse(work: &mut Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<(), PartitionError> {
+    let partition = None;
+    let error = format!("{}: {}", fault.stage, fault.error);
+    let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts: 1, partition };
+    tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
+    dead_letters.send(&work.change.message, postmark).await?;
+    work.content = Some(Content::Failed(error));
+    Ok(())
+}

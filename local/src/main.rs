@@ -1,0 +1,100 @@
+//! The program behind the `local-*` targets of the Makefile.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use local::stack::{self, Settings, StackError};
+use local::supervisor;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// MongoDB, RabbitMQ, Qdrant, producer and consumer on this machine, without containers
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything up and healthy, or a clear reason
+    Start,
+    /// End everything, in order
+    Stop,
+    /// A table of the services; exit 0 if all are healthy
+    Status,
+    /// The end of the logs
+    Logs {
+        /// One service only
+        service: Option<String>,
+        /// Go on until Ctrl-C
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Stop, and remove data, logs and programs
+    Clean,
+    /// A few documents in, found, changed, gone
+    TestCdc,
+    /// The producer alone, in the foreground, each change a line
+    StartCdc,
+    /// `retrieval search` against the stack
+    Search {
+        /// As for `retrieval search`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Fetch all that is needed, start nothing
+    Provision,
+    /// Keep the services of a plan running (what `start` leaves in the background)
+    #[command(hide = true)]
+    Supervise,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { settings, command } = Arguments::parse();
+    match Box::pin(run(&settings, command)).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: &Settings, command: Command) -> Result<bool, StackError> {
+    match command {
+        Command::Start => stack::start(settings).await?,
+        Command::Stop => stack::stop(settings).await?,
+        Command::Status => return stack::status(settings).await,
+        Command::Logs { service, follow } => stack::logs(settings, service.as_deref(), follow).await?,
+        Command::Clean => stack::clean(settings).await?,
+        Command::TestCdc => stack::test_cdc(settings).await?,
+        Command::StartCdc => return stack::start_cdc(settings).await,
+        Command::Search { arguments } => match stack::search(settings, &arguments)? {},
+        Command::Provision => stack::fetch(settings).await?,
+        Command::Supervise => supervise(settings).await?,
+    }
+    Ok(true)
+}
+
+/// In a session of its own: no terminal's end reaches it. SIGTERM ends it in order.
+async fn supervise(settings: &Settings) -> Result<(), StackError> {
+    let _ = rustix::process::setsid(); // It leads one already if it was started that way.
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).init();
+    let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
+    let shutdown = CancellationToken::new();
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    for arrived in signals {
+        let (shutdown, mut arrived) = (shutdown.clone(), arrived.map_err(StackError::signals)?);
+        tokio::spawn(async move {
+            arrived.recv().await;
+            shutdown.cancel();
+        });
+    }
+    Ok(supervisor::supervise(&layout, shutdown).await?)
+}

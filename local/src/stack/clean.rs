@@ -1,0 +1,31 @@
+//! `local clean`: stop, and remove what the stack has stored.
+
+use std::io;
+use std::path::Path;
+
+use super::lock::Lock;
+use super::{Settings, StackError, stop};
+
+/// Removes data, logs, programs and settings of the stack, and nothing else that lies in its folder. The cache of downloads stays.
+pub async fn clean(settings: &Settings) -> Result<(), StackError> {
+    let Some(layout) = settings.existing()? else {
+        println!("nothing to remove");
+        return Ok(());
+    };
+    let _lock = Lock::take(&layout)?;
+    stop::end_all(&layout).await?;
+    for path in [layout.data(), layout.logs(), layout.bin(), layout.env_file(), layout.run()] {
+        remove(&path).map_err(StackError::io(path.display().to_string()))?;
+    }
+    let _ = std::fs::remove_dir(layout.root()); // Only if it is empty now.
+    println!("removed {}", layout.root().display());
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,64 @@
+//! `local logs`: the end of each log, and what is added to it.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
+
+use super::{Settings, StackError};
+use crate::layout::Layout;
+use crate::log_file;
+
+const SERVICES: [&str; 6] = ["supervisor", "mongod", "rabbitmq", "qdrant", "producer", "consumer"];
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Prints the last lines of one service's log or of all; with `follow`, goes on until Ctrl-C.
+pub async fn logs(settings: &Settings, service: Option<&str>, follow: bool) -> Result<(), StackError> {
+    let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
+    let services = match service {
+        None => SERVICES.to_vec(),
+        Some(name) => vec![*SERVICES.iter().find(|known| **known == name).ok_or_else(|| StackError::NoSuchService(name.to_owned()))?],
+    };
+    let lines = if services.len() == 1 { 100 } else { 10 };
+    let mut followed: Vec<Followed> = Vec::new();
+    for service in services {
+        followed.push(Followed { service, at: std::fs::metadata(layout.log(service)).map_or(0, |metadata| metadata.len()) });
+        print(service, &log_file::tail(&layout.log(service), lines));
+    }
+    while follow {
+        tokio::time::sleep(LOOK).await;
+        for log in &mut followed {
+            log.print_new(&layout);
+        }
+    }
+    Ok(())
+}
+
+struct Followed {
+    service: &'static str,
+    at: u64,
+}
+
+impl Followed {
+    /// Prints the whole lines added since; starts over where the log has been cut.
+    fn print_new(&mut self, layout: &Layout) {
+        let Ok(mut file) = File::open(layout.log(self.service)) else {
+            return;
+        };
+        if file.metadata().is_ok_and(|metadata| metadata.len() < self.at) {
+            self.at = 0;
+        }
+        let mut bytes = Vec::new();
+        if file.seek(SeekFrom::Start(self.at)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
+            return;
+        }
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        self.at += whole as u64;
+        print(self.service, &String::from_utf8_lossy(&bytes[..whole]));
+    }
+}
+
+fn print(service: &str, text: &str) {
+    for line in text.lines() {
+        println!("{service:<10} {line}");
+    }
+}

@@ -1,0 +1,165 @@
+//! Reading the change stream: a task of its own, which opens the stream as often as needed and always knows after
+//! which event to go on.
+//!
+//! It works on the server's raw batches. The driver's own `ChangeStream` reopens without a pause, saves its token
+//! before the event is decoded, and is not cancel-safe (RUST-937); none of this is in the way here.
+
+use std::time::Duration;
+
+use bson::{RawDocument, RawDocumentBuf, doc, rawdoc};
+use futures_util::StreamExt;
+use mongodb::options::CursorType;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use shared::DocumentType;
+use shared::health::Readiness;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::error::{ProducerError, StreamFault, stream_fault};
+use crate::position::Position;
+use crate::raw_change::RawChange;
+use crate::source::{Source, answer};
+use crate::telemetry;
+
+/// How long the server waits for events before it answers with none.
+const AWAIT: Duration = Duration::from_millis(500);
+/// Without an answer for so long, the server is held to be gone.
+const SILENCE: Duration = Duration::from_secs(20);
+/// An idle stream tells its token so often; the checkpoint must not age with nothing to relay.
+const IDLE_TOKEN: Duration = Duration::from_secs(10);
+/// The stream is opened at most so often, however it fails.
+const REOPEN: Duration = Duration::from_secs(1);
+
+/// What the stream brought.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// Events, in order.
+    Changes(Vec<RawChange>),
+    /// Nothing for now; the stream goes on after this token.
+    Idle(RawDocumentBuf),
+}
+
+/// The change stream of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeStream {
+    source: Source,
+    types: Vec<DocumentType>,
+    readiness: Readiness,
+}
+
+impl ChangeStream {
+    /// Of these types.
+    pub(crate) fn new(source: Source, types: Vec<DocumentType>, readiness: Readiness) -> Self {
+        Self { source, types, readiness }
+    }
+
+    /// Reads from `position` until the receiver is gone, or until something that reopening does not mend, which is
+    /// the last that the receiver gets.
+    pub(crate) async fn read(self, mut position: Position, reads: mpsc::Sender<Result<Read, ProducerError>>) {
+        loop {
+            let next_opening = Instant::now() + REOPEN;
+            match self.read_once(&mut position, &reads).await {
+                Ok(Ended::Unheard) => return,
+                Ok(Ended::Exhausted) => tracing::info!("change stream ended by the server; reopening"),
+                Err(ProducerError::MongoDb(error)) if stream_fault(&error) == StreamFault::HistoryLost => {
+                    let _ = reads.send(Err(ProducerError::HistoryLost(error))).await;
+                    return;
+                }
+                Err(ProducerError::MongoDb(error)) if stream_fault(&error) == StreamFault::EventTooLarge => {
+                    let _ = reads.send(Err(ProducerError::EventTooLarge)).await;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "change stream lost; reopening");
+                    self.readiness.set_down("mongodb", error.to_string());
+                }
+            }
+            telemetry::stream_reopened();
+            tokio::select! {
+                () = sleep_until(next_opening) => {}
+                () = reads.closed() => return,
+            }
+        }
+    }
+
+    /// Opens the stream and passes on what it brings.
+    async fn read_once(
+        &self,
+        position: &mut Position,
+        reads: &mpsc::Sender<Result<Read, ProducerError>>,
+    ) -> Result<Ended, ProducerError> {
+        let mut cursor = answer(self.open(position)).await?;
+        let mut token_due = Instant::now();
+        while let Some(batch) = timeout(SILENCE, cursor.next()).await.map_err(|_| ProducerError::MongoDbTimeout(SILENCE))? {
+            let batch = batch?;
+            self.readiness.set_up("mongodb");
+            let changes = changes(&batch)?;
+            let read = match (changes.last(), post_batch_token(&batch)) {
+                (Some(last), _) => {
+                    *position = Position::after(last.token().map_err(crate::mapping::MapError::from)?);
+                    token_due = Instant::now();
+                    Read::Changes(changes)
+                }
+                (None, Some(token)) => {
+                    *position = Position::after(token);
+                    if Instant::now() < token_due {
+                        continue;
+                    }
+                    token_due = Instant::now() + IDLE_TOKEN;
+                    Read::Idle(token.to_owned())
+                }
+                (None, None) => continue,
+            };
+            if reads.send(Ok(read)).await.is_err() {
+                return Ok(Ended::Unheard);
+            }
+        }
+        Ok(Ended::Exhausted)
+    }
+
+    async fn open(&self, position: &Position) -> mongodb::error::Result<RawBatchCursor> {
+        let mut stage = rawdoc! {"fullDocument": "updateLookup"};
+        match position {
+            // Not `resumeAfter`: that cannot pass an invalidate event.
+            Position::Token(token) => stage.append(bson::cstr!("startAfter"), token.clone()),
+            Position::OperationTime(time) => stage.append(bson::cstr!("startAtOperationTime"), *time),
+        }
+        let filter = RawDocumentBuf::try_from(&self.filter())?;
+        let aggregate = rawdoc! {
+            "aggregate": 1,
+            "pipeline": [{"$changeStream": stage}, {"$match": filter}],
+            "cursor": {},
+            "readConcern": {"level": "majority"},
+        };
+        let database = self.source.database();
+        let cursor = database.run_raw_cursor_command(aggregate);
+        cursor.cursor_type(CursorType::TailableAwait).max_time(AWAIT).batch().await
+    }
+
+    /// `ns.coll`, not `ns`: the server can then leave out other collections before it decodes an entry.
+    fn filter(&self) -> bson::Document {
+        let types: Vec<_> = self.types.iter().map(|known| known.as_str()).collect();
+        doc! {"$or": [
+            {"ns.coll": {"$in": &types}, "operationType": {"$in": ["insert", "update", "replace", "delete", "drop", "rename"]}},
+            {"to.coll": {"$in": types}, "operationType": "rename"},
+            {"operationType": {"$in": ["dropDatabase", "invalidate"]}},
+        ]}
+    }
+}
+
+enum Ended {
+    Unheard,
+    Exhausted,
+}
+
+fn changes(batch: &RawBatch) -> mongodb::error::Result<Vec<RawChange>> {
+    let events = batch.doc_slices()?.into_iter();
+    events.map(|event| Ok(event?.as_document().unwrap_or(RawDocument::from_bytes(&EMPTY)?).to_owned().into())).collect()
+}
+
+/// An empty document: an event that is no document is reported as one that lacks its token.
+const EMPTY: [u8; 5] = [5, 0, 0, 0, 0];
+
+fn post_batch_token(batch: &RawBatch) -> Option<&RawDocument> {
+    batch.as_raw_document().get_document("cursor").ok()?.get_document("postBatchResumeToken").ok()
+}

@@ -1,0 +1,192 @@
+//! What can go wrong, and what is done about it: one table.
+
+use mongodb::error::{ErrorKind, WriteFailure};
+use shared::body::EncodeError;
+use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
+
+use crate::mapping::MapError;
+
+/// Why the relay, or one turn of it, ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    /// A setting is wrong, or contradicts what was recorded.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// As MongoDB or its driver says.
+    #[error("MongoDB: {}", plain(.0))]
+    MongoDb(#[from] mongodb::error::Error),
+    /// MongoDB did not answer in time.
+    #[error("MongoDB: no answer within {0:?}")]
+    MongoDbTimeout(std::time::Duration),
+    /// As the broker or its client says.
+    #[error("RabbitMQ: {0}")]
+    Broker(#[from] lapin::Error),
+    /// The broker did not answer in time.
+    #[error("RabbitMQ: no answer in time")]
+    BrokerTimeout,
+    /// A channel that ought to confirm did not.
+    #[error("RabbitMQ: a publish was not confirmed")]
+    Unconfirmed,
+    /// A message came back that cannot be told.
+    #[error("RabbitMQ: a message was returned under an unknown id")]
+    UnknownReturn,
+    /// Another producer holds the lease by now.
+    #[error("another producer has taken over")]
+    LeaseLost,
+    /// Another producer has claimed the checkpoint, or it was reset.
+    #[error("the checkpoint was claimed by another producer or reset")]
+    Fenced,
+    /// MongoDB no longer holds the changes since the checkpoint.
+    #[error("the history since the checkpoint is lost: {}", plain(.0))]
+    HistoryLost(mongodb::error::Error),
+    /// The same, and the settings say to stop.
+    #[error("the history since the checkpoint is lost and ON_HISTORY_LOST=fail; `producer checkpoint reset` resyncs")]
+    HistoryLostStop,
+    /// Resyncs do not help.
+    #[error("the history was lost {0} times without a single change relayed in between; giving up")]
+    ResyncsInVain(u32),
+    /// An event that the server cannot send.
+    #[error("an event exceeds 16 MB and MongoDB cannot send it; shrink the document, then `producer checkpoint reset` to resync")]
+    EventTooLarge,
+    /// A reset while a producer is at work.
+    #[error("{0} holds the lease; stop it, or reset with --force")]
+    AtWork(String),
+    /// The stream's task is gone.
+    #[error("the change stream's reader ended")]
+    ReaderEnded,
+    /// A change that cannot be mapped.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// A change that cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Progress that cannot be written as BSON.
+    #[error("progress cannot be stored: {0}")]
+    Store(#[from] bson::error::Error),
+}
+
+/// What the supervisor does about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Passing: again after a wait, with the window kept where there is one.
+    Transient,
+    /// Someone else is at work: wait for the lease.
+    StandBy,
+    /// Relay everything anew, if the settings allow it.
+    Resync,
+    /// A person must act.
+    Permanent,
+}
+
+impl ProducerError {
+    /// The one table.
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::MongoDb(_)
+            | Self::MongoDbTimeout(_)
+            | Self::Broker(_)
+            | Self::BrokerTimeout
+            | Self::Unconfirmed
+            | Self::UnknownReturn
+            | Self::ReaderEnded => Verdict::Transient,
+            Self::LeaseLost | Self::Fenced => Verdict::StandBy,
+            Self::HistoryLost(_) => Verdict::Resync,
+            Self::Settings(_)
+            | Self::HistoryLostStop
+            | Self::ResyncsInVain(_)
+            | Self::EventTooLarge
+            | Self::AtWork(_)
+            | Self::Map(_)
+            | Self::Encode(_)
+            | Self::Store(_) => Verdict::Permanent,
+        }
+    }
+
+    /// The exit code that the contract names.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Settings(_) => EXIT_SETTINGS,
+            Self::MongoDb(_) | Self::MongoDbTimeout(_) => EXIT_UNREACHABLE,
+            _ => 1,
+        }
+    }
+}
+
+/// What an error of the change stream means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamFault {
+    /// Network, elections, a lack of rights that someone will mend while /readyz says so: open it again.
+    Passing,
+    /// The position is gone.
+    HistoryLost,
+    /// The next event exceeds what a server can send (16 MB).
+    EventTooLarge,
+}
+
+/// MongoDB's codes for a position that the oplog no longer holds or never held: ChangeStreamHistoryLost,
+/// ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost, and a token that no server can decode (50811).
+const HISTORY_LOST: [i32; 5] = [286, 280, 260, 136, 50811];
+/// BSONObjectTooLarge.
+const EVENT_TOO_LARGE: i32 = 10334;
+/// MongoDB's code for an insert or upsert that met an existing document.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// Classifies an error of the change stream.
+pub(crate) fn stream_fault(error: &mongodb::error::Error) -> StreamFault {
+    match code(error) {
+        Some(EVENT_TOO_LARGE) => StreamFault::EventTooLarge,
+        Some(code) if HISTORY_LOST.contains(&code) => StreamFault::HistoryLost,
+        _ if error.contains_label("NonResumableChangeStreamError") => StreamFault::HistoryLost,
+        _ => StreamFault::Passing,
+    }
+}
+
+/// Whether a document of that `_id` exists already.
+pub(crate) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}
+
+fn code(error: &mongodb::error::Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => Some(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        _ => None,
+    }
+}
+
+/// The driver's error without its inner workings.
+fn plain(error: &mongodb::error::Error) -> String {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => format!("{} ({} {})", command.message, command.code, command.code_name),
+        kind => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::error::CommandError;
+
+    fn server_error(code: i32) -> mongodb::error::Error {
+        let json = serde_json::json!({"code": code, "codeName": "Some", "errmsg": "text"});
+        ErrorKind::Command(serde_json::from_value::<CommandError>(json).unwrap()).into()
+    }
+
+    #[test]
+    fn lost_history_and_large_events_are_told_from_what_passes() {
+        for code in [286, 280, 260, 136, 50811] {
+            assert_eq!(stream_fault(&server_error(code)), StreamFault::HistoryLost, "{code}");
+        }
+        for code in [13, 43, 91, 189, 10107, 11600] {
+            assert_eq!(stream_fault(&server_error(code)), StreamFault::Passing, "{code}");
+        }
+        assert_eq!(stream_fault(&server_error(10334)), StreamFault::EventTooLarge);
+        assert!(is_duplicate_key(&server_error(11000)));
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        let text = ProducerError::MongoDb(server_error(91)).to_string();
+        assert_eq!(text, "MongoDB: text (91 Some)");
+    }
+}

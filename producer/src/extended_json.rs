@@ -1,0 +1,76 @@
+//! BSON → relaxed extended JSON, the form in which documents travel.
+//!
+//! Source: <https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/>.
+
+use bson::{Bson, DateTime, Document, RawDocument, Utf8Lossy};
+use serde_json::{Map, Value};
+
+/// The document without its `_id`. Bytes in strings that are not UTF-8, which MongoDB stores without a word, become
+/// U+FFFD: a document whose text is damaged in one place is still worth finding by the rest.
+pub(crate) fn document(raw: &RawDocument) -> Result<Map<String, Value>, bson::error::Error> {
+    let Utf8Lossy(mut document) = Utf8Lossy::<Document>::try_from(raw)?;
+    document.remove("_id");
+    Ok(document.into_iter().map(|(name, value)| (name, value.into_relaxed_extjson())).collect())
+}
+
+/// RFC 3339 with milliseconds, also where they are zero.
+pub(crate) fn rfc3339(time: DateTime) -> String {
+    // A year beyond 9999 has no such form; no oplog bears one.
+    let text = time.try_to_rfc3339_string().unwrap_or_else(|_| "9999-12-31T23:59:59.999Z".into());
+    let whole = text.trim_end_matches('Z');
+    let (seconds, fraction) = whole.split_once('.').unwrap_or((whole, ""));
+    format!("{seconds}.{fraction:0<3}Z")
+}
+
+/// An `_id` of any kind, for people.
+pub(crate) fn value(value: Bson) -> Value {
+    value.into_relaxed_extjson()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bson::spec::BinarySubtype;
+    use bson::{Binary, doc, rawdoc};
+    use serde_json::json;
+
+    fn converted(source: Document) -> Value {
+        let raw = bson::RawDocumentBuf::try_from(&source).unwrap();
+        Value::Object(document(&raw).unwrap())
+    }
+
+    #[test]
+    fn the_id_goes_and_everything_else_stays() {
+        let date = DateTime::from_millis(1_795_322_631_510);
+        let far = DateTime::from_millis(i64::MAX);
+        let decimal: bson::Decimal128 = "0.1".parse().unwrap();
+        let binary = Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] };
+        let json = converted(doc! {"_id": 1, "text": "x", "nan": f64::NAN, "date": date, "far": far,
+            "decimal": decimal, "binary": binary, "null": null, "long": i64::MAX, "list": [{"_id": 2}]});
+        assert_eq!(json, json!({"text": "x", "nan": {"$numberDouble": "NaN"}, "date": {"$date": "2026-11-22T04:43:51.51Z"},
+            "far": {"$date": {"$numberLong": i64::MAX.to_string()}}, "decimal": {"$numberDecimal": "0.1"},
+            "binary": {"$binary": {"base64": "AQI=", "subType": "00"}}, "null": null, "long": i64::MAX, "list": [{"_id": 2}]}));
+    }
+
+    #[test]
+    fn the_deepest_document_that_mongodb_stores_is_converted() {
+        let deep = (0..200).fold(doc! {"a": 1}, |inner, _| doc! {"a": inner});
+        assert!(converted(deep).to_string().ends_with("1}".to_owned().as_str().trim_start_matches('1').repeat(201).as_str()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_and_not_fatal() {
+        let mut bytes = rawdoc! {"text": "abc"}.into_bytes();
+        let at = bytes.iter().position(|&byte| byte == b'b').unwrap();
+        bytes[at] = 0xff;
+        let raw = bson::RawDocumentBuf::from_bytes(bytes).unwrap();
+        assert_eq!(Value::Object(document(&raw).unwrap()), json!({"text": "a\u{fffd}c"}));
+    }
+
+    #[test]
+    fn times_bear_three_digits_of_a_second() {
+        for (millis, text) in [(0, "1970-01-01T00:00:00.000Z"), (10, "1970-01-01T00:00:00.010Z"), (1_500, "1970-01-01T00:00:01.500Z")] {
+            assert_eq!(rfc3339(DateTime::from_millis(millis)), text);
+        }
+    }
+}

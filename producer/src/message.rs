@@ -1,0 +1,123 @@
+//! A change as the broker gets it: body, properties, lane.
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use shared::body::{self, EncodeError};
+use shared::dead_letter::{self, Postmark};
+use shared::{ChangeEvent, Operation, Subject, topology};
+use uuid::Uuid;
+
+use crate::mapping::DeadLetter;
+
+/// Longest text taken from a document into a header, in bytes: an `_id` may have megabytes, a frame of headers not.
+const MAX_HEADER: usize = 1024;
+/// AMQP delivery mode of what must survive the broker's restart.
+const PERSISTENT: u8 = 2;
+
+/// What keeps its order: a partition, or the dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    Partition(u16),
+    DeadLetters,
+}
+
+/// A message that can be published as often as needed.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) id: Uuid,
+    pub(crate) lane: Lane,
+    pub(crate) body: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+    /// Operation, subject and revision for a person.
+    pub(crate) title: String,
+    /// A row of a snapshot, whose confirmation its sweep waits for.
+    pub(crate) is_row: bool,
+    /// Seconds since the epoch of the clusterTime, to tell the lag by; none for what is not of the stream.
+    pub(crate) cluster_seconds: Option<i64>,
+}
+
+impl Message {
+    /// A change event for a partition.
+    pub(crate) fn event(event: &ChangeEvent, partition: u16, database: &str) -> Result<Self, EncodeError> {
+        let body = body::encode(event)?;
+        let properties = properties(event.id, body.encoding).with_headers(cloud_event(event, database));
+        let streamed = !matches!(event.operation, Operation::Snapshot | Operation::Sweep);
+        Ok(Self {
+            id: event.id,
+            lane: Lane::Partition(partition),
+            body: body.bytes,
+            properties,
+            title: format!("{:<8} {} revision {}", event.operation.as_str(), subject(event), event.revision),
+            is_row: event.operation == Operation::Snapshot,
+            cluster_seconds: streamed.then(|| event.revision.seconds()),
+        })
+    }
+
+    /// A dead letter.
+    pub(crate) fn dead_letter(letter: &DeadLetter) -> Result<Self, EncodeError> {
+        let postmark = Postmark {
+            reason: "unsupported _id",
+            stage: "map",
+            error: letter.error.to_string(),
+            attempts: 1,
+            partition: None,
+        };
+        let headers = dead_letter::stamp(FieldTable::default(), &postmark);
+        Ok(Self {
+            id: letter.id,
+            lane: Lane::DeadLetters,
+            body: serde_json::to_vec(&letter.content)?,
+            properties: properties(letter.id, None).with_headers(headers),
+            title: format!("dead letter: {}", letter.error),
+            is_row: false,
+            cluster_seconds: None,
+        })
+    }
+
+    /// Where to publish: exchange and routing key.
+    pub(crate) fn address(&self) -> (ShortString, ShortString) {
+        match self.lane {
+            Lane::Partition(partition) => (topology::EXCHANGE.into(), partition.to_string().into()),
+            // The default exchange routes by the queue's name.
+            Lane::DeadLetters => (ShortString::default(), topology::DEAD_LETTERS.into()),
+        }
+    }
+}
+
+fn properties(id: Uuid, encoding: Option<&'static str>) -> BasicProperties {
+    let properties = BasicProperties::default()
+        .with_message_id(id.to_string().into())
+        .with_content_type(body::CONTENT_TYPE.into())
+        .with_delivery_mode(PERSISTENT);
+    match encoding {
+        Some(encoding) => properties.with_content_encoding(encoding.into()),
+        None => properties,
+    }
+}
+
+/// CloudEvents 1.0, AMQP binding, binary mode; and a W3C trace context that begins with the event.
+fn cloud_event(event: &ChangeEvent, database: &str) -> FieldTable {
+    let id = event.id.simple().to_string();
+    let mut headers = FieldTable::default();
+    for (name, value) in [
+        ("cloudEvents:specversion", "1.0".to_owned()),
+        ("cloudEvents:id", event.id.to_string()),
+        ("cloudEvents:source", format!("/mongodb/{database}/{}", event.document_type())),
+        ("cloudEvents:type", format!("llm-twin.change.{}", event.operation.as_str())),
+        ("cloudEvents:subject", subject(event)),
+        ("cloudEvents:time", event.occurred_at.clone()),
+        ("traceparent", format!("00-{id}-{}-01", &id[..16])),
+    ] {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    headers
+}
+
+fn subject(event: &ChangeEvent) -> String {
+    let mut subject = match &event.subject {
+        Subject::Document(identity) => identity.to_string(),
+        Subject::Collection(document_type) => document_type.to_string(),
+    };
+    subject.truncate(subject.floor_char_boundary(MAX_HEADER));
+    subject
+}

@@ -1,0 +1,260 @@
+//! The relay: read → map → publish → confirm → checkpoint.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bson::RawDocument;
+use lapin::uri::AMQPUri;
+use shared::Backoff;
+use shared::health::Readiness;
+use shared::shutdown::CancellationToken;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use crate::checkpointer::Checkpointer;
+use crate::error::{ProducerError, Verdict};
+use crate::intake::{Intake, Next};
+use crate::lease::Lease;
+use crate::mapping::{Mapped, Mapper};
+use crate::message::Message;
+use crate::narration::Narration;
+use crate::publisher::{Answer, Publisher};
+use crate::raw_change::RawChange;
+use crate::snapshot::Snapshot;
+use crate::snapshot_queue::SnapshotQueue;
+use crate::telemetry;
+use crate::window::{Mark, Window};
+
+/// How often gauges are set, refused lanes tried again, and due snapshots begun.
+const TICK: Duration = Duration::from_millis(250);
+/// How long the window may take to drain at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+/// A connection that lasted so long was a success: the next wait is short again.
+const LASTING: Duration = Duration::from_secs(5);
+
+/// One turn of office: everything that is done under one lease.
+pub(crate) struct Relay {
+    pub(crate) broker: AMQPUri,
+    pub(crate) partitions: u16,
+    pub(crate) database: String,
+    pub(crate) readiness: Readiness,
+    pub(crate) narration: Narration,
+    pub(crate) lease: Lease,
+    pub(crate) intake: Intake,
+    pub(crate) snapshots: SnapshotQueue,
+    pub(crate) mapper: Mapper,
+    pub(crate) window: Window,
+    pub(crate) checkpointer: Checkpointer,
+    /// Whether the stream's position has moved under this lease.
+    pub(crate) moved: bool,
+}
+
+impl Relay {
+    /// Relays until shutdown, over as many connections to the broker as it takes. The window outlives them.
+    pub(crate) async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
+        let mut backoff = Backoff::default();
+        while !shutdown.is_cancelled() {
+            let begun = Instant::now();
+            let Err(error) = self.relay_over_one_connection(shutdown).await else { break };
+            if error.verdict() != Verdict::Transient {
+                return Err(error);
+            }
+            tracing::warn!(%error, in_flight = self.window.len(), "connection lost; replaying from the first unconfirmed");
+            self.readiness.set_down("rabbitmq", error.to_string());
+            self.window.rewind();
+            telemetry::broker_reconnected();
+            if begun.elapsed() > LASTING {
+                backoff = Backoff::default();
+            }
+            tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => {} }
+        }
+        Ok(())
+    }
+
+    async fn relay_over_one_connection(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
+        let mut publisher = tokio::select! {
+            publisher = Publisher::connect(&self.broker, self.partitions) => publisher?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        // Nothing is published on a new connection before the lease is known to be ours: a paused predecessor of
+        // another producer ends here.
+        self.lease.renew().await?;
+        self.readiness.set_up("rabbitmq");
+        self.relay(&mut publisher, shutdown).await?;
+        self.drain(&mut publisher).await?;
+        publisher.close().await;
+        Ok(())
+    }
+
+    /// The loop. Progress moves after durability: a message counts once its own confirm has come and no return has,
+    /// and the checkpoint follows only what is confirmed without a gap.
+    async fn relay(&mut self, publisher: &mut Publisher, shutdown: &CancellationToken) -> Result<(), ProducerError> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.advance(publisher)?;
+            self.publish(publisher);
+            let room = self.window.has_room();
+            let rows_left = self.snapshots.read_through().is_none();
+            tokio::select! {
+                answers = publisher.answers() => self.settle(answers?)?,
+                next = self.intake.next(), if room => self.take(next?)?,
+                row = self.snapshots.next_row(), if room && rows_left => {
+                    if let Some((snapshot, row)) = row? {
+                        self.take_row(&snapshot, &row)?;
+                    }
+                }
+                written = self.checkpointer.step() => written?,
+                () = self.lease.lost() => return Err(ProducerError::LeaseLost),
+                () = shutdown.cancelled() => return Ok(()),
+                _ = tick.tick() => self.tick().await?,
+            }
+        }
+    }
+
+    /// Publishes what may go. Not without a lease: a process that was paused for longer finds it run out.
+    fn publish(&mut self, publisher: &mut Publisher) {
+        while self.lease.holds()
+            && let Some((number, message)) = self.window.next_unsent(std::time::Instant::now())
+        {
+            publisher.publish(number, message);
+        }
+    }
+
+    /// Takes over what is confirmed without a gap.
+    fn advance(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
+        self.window.judge(std::time::Instant::now(), publisher.all_answered());
+        for mark in self.window.advance() {
+            self.moved |= matches!(mark, Mark::Reached(_));
+            self.checkpointer.advance(mark);
+        }
+        if let Some(snapshot) = self.snapshots.read_through().cloned()
+            && self.window.rows_confirmed()
+        {
+            // Only now: a row that came after the sweep of its own T0 would lose against it.
+            self.push(self.mapper.sweep(&snapshot)?)?;
+            self.window.push_mark(Mark::Swept(snapshot.id, snapshot.document_type));
+            self.snapshots.finish();
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, answers: Vec<Answer>) -> Result<(), ProducerError> {
+        for answer in answers {
+            match answer {
+                Answer::Confirmed(number) => {
+                    if let Some(message) = self.window.confirm(number) {
+                        observe_confirmed(&message);
+                        self.narration.confirmed(&message);
+                    }
+                }
+                Answer::Nacked(number) => {
+                    telemetry::nacked();
+                    if let Some(message) = self.window.refuse(number) {
+                        tracing::error!(event = %message.id, lane = ?message.lane, "broker could not store a message; checkpoint frozen, trying again");
+                    }
+                }
+                Answer::Returned(id) => {
+                    telemetry::returned();
+                    let message = self.window.refuse_id(id).ok_or(ProducerError::UnknownReturn)?;
+                    tracing::error!(event = %message.id, lane = ?message.lane, "no queue took a message; checkpoint frozen, trying again");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, next: Next) -> Result<(), ProducerError> {
+        match next {
+            Next::Change(change) => self.take_change(&change),
+            Next::Idle(token) => {
+                let due = self.mapper.finish();
+                self.push(due)?;
+                self.window.idle(&token);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_change(&mut self, change: &RawChange) -> Result<(), ProducerError> {
+        let malformed = crate::mapping::MapError::from;
+        let time = change.cluster_time().map_err(malformed)?;
+        let due = self.mapper.turn_to(time);
+        self.push(due)?;
+        self.window.begin_change(time, change.token().map_err(malformed)?);
+        let mapped = self.mapper.map(change)?;
+        self.push(mapped)
+    }
+
+    fn take_row(&mut self, snapshot: &Snapshot, row: &RawDocument) -> Result<(), ProducerError> {
+        let mapped = self.mapper.row(snapshot, row)?;
+        self.push(vec![mapped])
+    }
+
+    fn push(&mut self, mapped: Vec<Mapped>) -> Result<(), ProducerError> {
+        for consequence in mapped {
+            match consequence {
+                Mapped::Event(event, partition) => {
+                    self.push_message(Message::event(&event, partition, &self.database)?);
+                }
+                Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(&letter)?),
+                Mapped::Voided(document_type, dropped_at) => {
+                    self.snapshots.void(document_type, dropped_at);
+                    self.window.push_mark(Mark::Voided(document_type, dropped_at));
+                }
+                Mapped::Requested(document_type) => self.window.push_mark(Mark::Requested(document_type)),
+                Mapped::NullLookup => telemetry::null_lookup(),
+            }
+        }
+        Ok(())
+    }
+
+    fn push_message(&mut self, message: Message) {
+        telemetry::relayed();
+        self.narration.relayed(&message);
+        self.window.push(message);
+    }
+
+    async fn tick(&mut self) -> Result<(), ProducerError> {
+        telemetry::in_flight(self.window.len());
+        self.checkpointer.observe();
+        match self.checkpointer.begin_requested().await {
+            Ok(begun) => begun.into_iter().for_each(|snapshot| self.snapshots.push(snapshot)),
+            Err(error) if error.verdict() == Verdict::Transient => {
+                tracing::warn!(%error, "snapshot not begun; trying again");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The end: nothing more is read; what was read is confirmed, as far as that succeeds in time.
+    async fn drain(&mut self, publisher: &mut Publisher) -> Result<(), ProducerError> {
+        let deadline = Instant::now() + DRAIN;
+        while !self.window.is_empty() {
+            self.publish(publisher);
+            tokio::select! {
+                answers = publisher.answers() => self.settle(answers?)?,
+                () = sleep_until(deadline) => {
+                    tracing::warn!(in_flight = self.window.len(), "not all was confirmed in time; it will be relayed again");
+                    break;
+                }
+                () = tokio::time::sleep(TICK) => {}
+            }
+            self.advance(publisher)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves office: the checkpoint is written and the lease given back.
+    pub(crate) async fn leave(mut self) -> Result<(), ProducerError> {
+        let written = self.checkpointer.write().await;
+        let released = self.lease.release().await;
+        written.and(released)
+    }
+}
+
+fn observe_confirmed(message: &Message) {
+    telemetry::confirmed();
+    if let (Some(seconds), Ok(now)) = (message.cluster_seconds, SystemTime::now().duration_since(UNIX_EPOCH)) {
+        telemetry::lag(now.saturating_sub(Duration::from_secs(seconds.unsigned_abs())));
+    }
+}

@@ -1,0 +1,101 @@
+//! What a person can see of the relay from outside, and the reset.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, doc};
+use mongodb::Collection;
+use shared::settings::MongoDbSettings;
+
+use crate::checkpoint::{self, StoredCheckpoint};
+use crate::error::ProducerError;
+use crate::extended_json;
+use crate::source::{Source, answer};
+
+/// Checkpoint, lease and snapshot, one line each.
+///
+/// # Errors
+/// MongoDB cannot be reached.
+pub async fn status(settings: &MongoDbSettings) -> Result<String, ProducerError> {
+    let source = Source::new(settings).await?;
+    let stored = checkpoint::read(&source).await?;
+    let lease = lease(&source).await?;
+    let stored = stored.as_ref();
+    Ok(format!("checkpoint: {}\nlease:      {}\nsnapshot:   {}", age(stored), holder(lease.as_ref()), snapshot(stored)))
+}
+
+/// The checkpoint as JSON.
+///
+/// # Errors
+/// MongoDB cannot be reached.
+pub async fn show_checkpoint(settings: &MongoDbSettings) -> Result<String, ProducerError> {
+    let source = Source::new(settings).await?;
+    let checkpoints: Collection<Document> = source.records("checkpoints");
+    let stored = answer(checkpoints.find_one(doc! {"_id": source.name()}).into_future()).await?;
+    Ok(stored.map_or("no checkpoint".into(), |stored| format!("{:#}", extended_json::value(Bson::Document(stored)))))
+}
+
+/// Removes the checkpoint, so that the next run relays everything anew. Refused while a producer is at work, unless
+/// by `force`: then that producer stops and begins again.
+///
+/// # Errors
+/// MongoDB cannot be reached, or a producer is at work.
+pub async fn reset_checkpoint(settings: &MongoDbSettings, force: bool) -> Result<String, ProducerError> {
+    let source = Source::new(settings).await?;
+    if !force && let Some(lease) = lease(&source).await?.filter(|lease| lease.left > Duration::ZERO) {
+        return Err(ProducerError::AtWork(lease.holder));
+    }
+    let there_was = checkpoint::reset(&source).await?;
+    Ok(if there_was { "checkpoint removed; the next run relays everything anew" } else { "there was no checkpoint" }.into())
+}
+
+struct LeaseState {
+    holder: String,
+    epoch: i64,
+    left: Duration,
+}
+
+async fn lease(source: &Source) -> Result<Option<LeaseState>, ProducerError> {
+    let leases: Collection<Document> = source.records("leases");
+    let left = doc! {"$project": {"holder": 1, "epoch": 1, "left": {"$subtract": ["$expires_at", "$$NOW"]}}};
+    let pipeline = [doc! {"$match": {"_id": source.name()}}, left];
+    let mut found = answer(leases.aggregate(pipeline).into_future()).await?;
+    if !answer(found.advance()).await? {
+        return Ok(None);
+    }
+    let lease = found.deserialize_current()?;
+    Ok(Some(LeaseState {
+        holder: lease.get_str("holder").unwrap_or("nobody").to_owned(),
+        epoch: lease.get_i64("epoch").unwrap_or_default(),
+        left: Duration::from_millis(lease.get_i64("left").unwrap_or_default().max(0).unsigned_abs()),
+    }))
+}
+
+fn age(stored: Option<&StoredCheckpoint>) -> String {
+    let Some(stored) = stored.filter(|stored| stored.progress.position.is_some()) else {
+        return "none: the next run begins anew".into();
+    };
+    let Some(saved_at) = stored.saved_at else { return "of unknown age".into() };
+    let age = DateTime::now().saturating_duration_since(saved_at);
+    format!("{:.1} s old (epoch {})", age.as_secs_f64(), stored.epoch)
+}
+
+fn holder(lease: Option<&LeaseState>) -> String {
+    match lease {
+        Some(lease) if lease.left > Duration::ZERO => {
+            format!("held by {} for {:.1} s more (epoch {})", lease.holder, lease.left.as_secs_f64(), lease.epoch)
+        }
+        Some(lease) => format!("free (last held by {}, epoch {})", lease.holder, lease.epoch),
+        None => "free (never held)".into(),
+    }
+}
+
+fn snapshot(stored: Option<&StoredCheckpoint>) -> String {
+    let Some(progress) = stored.map(|stored| &stored.progress) else { return "none yet".into() };
+    let running: Vec<_> = progress.snapshots.iter().map(|snapshot| snapshot.document_type.as_str()).collect();
+    let requested: Vec<_> = progress.requested.iter().map(|known| known.as_str()).collect();
+    match (running.is_empty(), requested.is_empty(), progress.snapshot_finished_at) {
+        (true, true, Some(finished)) => format!("done at {}", extended_json::rfc3339(finished)),
+        (true, true, None) => "none yet".into(),
+        _ => format!("left to do: {}", [running, requested].concat().join(", ")),
+    }
+}

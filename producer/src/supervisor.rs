@@ -1,0 +1,177 @@
+//! One turn of office after the other: as a standby, as the active producer, after a fault.
+
+use std::time::Duration;
+
+use shared::health::Readiness;
+use shared::shutdown::CancellationToken;
+use shared::{Backoff, DocumentType};
+use tokio::time::Instant;
+
+use crate::change_stream::ChangeStream;
+use crate::checkpoint::CheckpointStore;
+use crate::checkpointer::Checkpointer;
+use crate::error::{ProducerError, Verdict};
+use crate::intake::Intake;
+use crate::lease::{self, Lease};
+use crate::mapping::Mapper;
+use crate::narration::Narration;
+use crate::partitions;
+use crate::position::Position;
+use crate::relay::Relay;
+use crate::settings::{HistoryLostPolicy, Settings, SnapshotPolicy};
+use crate::snapshot_queue::SnapshotQueue;
+use crate::source::Source;
+use crate::window::Window;
+
+/// Resyncs without a change relayed in between before we give up.
+const RESYNCS_IN_VAIN: u32 = 2;
+/// A turn that lasted so long was a success: the next wait is short again.
+const LASTING: Duration = Duration::from_secs(10);
+
+/// What must work for a producer to be ready. A standby needs no broker.
+pub const PARTS: [&str; 3] = ["lease", "mongodb", "rabbitmq"];
+
+/// Relays until `shutdown`, then drains, writes the checkpoint and gives the lease back.
+///
+/// # Errors
+/// What a person must mend; everything else is waited for, and `readiness` says what it is.
+pub async fn run(settings: Settings, readiness: Readiness, shutdown: CancellationToken) -> Result<(), ProducerError> {
+    settings.rabbitmq.uri()?;
+    let source = Source::new(&settings.mongodb).await?;
+    let mut supervisor = Supervisor { settings, readiness, source, resync: false, resyncs: 0, first: true };
+    let mut backoff = Backoff::default();
+    while !shutdown.is_cancelled() {
+        let begun = Instant::now();
+        let Err(error) = supervisor.turn(&shutdown).await else { continue };
+        supervisor.judge(error)?;
+        if begun.elapsed() > LASTING {
+            backoff = Backoff::default();
+        }
+        tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => {} }
+    }
+    Ok(())
+}
+
+struct Supervisor {
+    settings: Settings,
+    readiness: Readiness,
+    source: Source,
+    /// The next turn relays everything anew.
+    resync: bool,
+    /// Resyncs since the stream's position last moved.
+    resyncs: u32,
+    /// No turn has begun in this process.
+    first: bool,
+}
+
+impl Supervisor {
+    /// Waits for the lease, then relays under it.
+    async fn turn(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
+        let preparing = self.prepare();
+        let lease = tokio::select! {
+            lease = preparing => lease?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        let mut relay = self.take_office(lease).await?;
+        let ended = relay.run(shutdown).await;
+        if relay.moved {
+            self.resyncs = 0;
+        }
+        match ended {
+            Err(error) if error.verdict() == Verdict::StandBy => Err(error),
+            ended => ended.and(relay.leave().await),
+        }
+    }
+
+    async fn prepare(&self) -> Result<Lease, ProducerError> {
+        self.source.require_replica_set().await?;
+        partitions::agree(&self.source, self.settings.rabbitmq.partitions).await?;
+        self.readiness.set_up("mongodb");
+        // As a standby we are as ready as we can be: the active producer's broker is its own affair.
+        self.readiness.set_up("lease");
+        self.readiness.set_up("rabbitmq");
+        lease::acquire(&self.source, &holder()).await
+    }
+
+    async fn take_office(&mut self, lease: Lease) -> Result<Relay, ProducerError> {
+        self.readiness.set_down("rabbitmq", "connecting");
+        let (store, progress) = CheckpointStore::claim(&self.source, lease.epoch()).await?;
+        let mut checkpointer = Checkpointer::new(store, progress);
+        let position = self.begin(&mut checkpointer).await?;
+        self.resync = false;
+        self.first = false;
+        let settings = &self.settings;
+        let types = types(settings);
+        let stream = ChangeStream::new(self.source.clone(), types.clone(), self.readiness.clone());
+        let window = Window::new(settings.producer_window_events as usize, (settings.producer_window_mib as usize) << 20);
+        Ok(Relay {
+            broker: settings.rabbitmq.uri()?,
+            partitions: settings.rabbitmq.partitions,
+            database: self.source.name().to_owned(),
+            readiness: self.readiness.clone(),
+            narration: Narration::new(settings.show_changes),
+            lease,
+            intake: Intake::open(stream, position),
+            snapshots: SnapshotQueue::new(self.source.clone(), checkpointer.progress().snapshots.clone()),
+            mapper: Mapper::new(self.source.name().to_owned(), types, settings.rabbitmq.partitions),
+            window,
+            checkpointer,
+            moved: false,
+        })
+    }
+
+    /// Where to go on, and which snapshots are due.
+    async fn begin(&self, checkpointer: &mut Checkpointer) -> Result<Position, ProducerError> {
+        let types = types(&self.settings);
+        match &checkpointer.progress().position {
+            Some(position) if !self.resync => {
+                let position = position.clone();
+                match self.settings.snapshot {
+                    SnapshotPolicy::Never => checkpointer.watch_from_now_on(&types),
+                    SnapshotPolicy::Always if self.first => checkpointer.watch(&types, &types),
+                    SnapshotPolicy::Initial | SnapshotPolicy::Always => checkpointer.watch(&types, &[]),
+                }
+                Ok(position)
+            }
+            _ => {
+                let rows = self.resync || self.settings.snapshot != SnapshotPolicy::Never;
+                checkpointer.begin(&types, rows).await
+            }
+        }
+    }
+
+    /// What is done about an error that ended a turn.
+    fn judge(&mut self, error: ProducerError) -> Result<(), ProducerError> {
+        match error.verdict() {
+            Verdict::Permanent => return Err(error),
+            Verdict::Transient => {
+                tracing::warn!(%error, "waiting, then trying again");
+                self.readiness.set_down("mongodb", error.to_string());
+            }
+            Verdict::StandBy => tracing::warn!(%error, "standing by"),
+            Verdict::Resync => {
+                if self.settings.on_history_lost == HistoryLostPolicy::Fail {
+                    return Err(ProducerError::HistoryLostStop);
+                }
+                self.resyncs += 1;
+                if self.resyncs > RESYNCS_IN_VAIN {
+                    return Err(ProducerError::ResyncsInVain(self.resyncs));
+                }
+                tracing::error!(%error, "relaying everything anew");
+                self.resync = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each type once, in a fixed order.
+fn types(settings: &Settings) -> Vec<DocumentType> {
+    DocumentType::ALL.into_iter().filter(|known| settings.types.contains(known)).collect()
+}
+
+/// Who holds the lease, for people.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), std::process::id())
+}

@@ -1,0 +1,129 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use retrieval::{Query, SearchError, SearchText};
+use shared::DocumentType;
+use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings};
+
+/// Searches what the twin has read and written.
+///
+/// Exit codes: 0 answered, also with nothing found; 1 failed, also where there is no index yet; 2 a wrong setting or
+/// question; 3 Qdrant cannot be reached.
+#[derive(Debug, Parser)]
+#[command(name = "retrieval", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the best hits
+    Search(SearchArgs),
+    /// Print a block for a prompt: numbered citations within a budget of tokens, no text twice
+    Context(ContextArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    #[command(flatten)]
+    pub(crate) query: QueryArgs,
+    /// Hits in all
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = count)]
+    pub(crate) limit: usize,
+    /// Hits of one document
+    #[arg(long, value_name = "M", default_value_t = 2, value_parser = count)]
+    pub(crate) per_document: usize,
+    /// One JSON object a line: score, entry_id, id_kind, type, author_id, link, title, path, text, revision
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContextArgs {
+    #[command(flatten)]
+    pub(crate) query: QueryArgs,
+    /// Longest block, in tokens of the embedding model
+    #[arg(long, value_name = "BUDGET", default_value_t = 2_000, value_parser = tokens)]
+    pub(crate) tokens: usize,
+    /// Passages to choose from
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = count)]
+    pub(crate) limit: usize,
+    /// Passages of one document
+    #[arg(long, value_name = "M", default_value_t = 4, value_parser = count)]
+    pub(crate) per_document: usize,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// What to look for, in words
+    #[arg(value_name = "Q", allow_hyphen_values = true)]
+    text: String,
+    /// Only these types: articles, posts, repositories
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    types: Vec<DocumentType>,
+    /// Only of this author: id or full name
+    #[arg(long)]
+    author: Option<String>,
+    /// Only from this platform
+    #[arg(long)]
+    platform: Option<String>,
+    /// Only in this language, as the documents name it
+    #[arg(long)]
+    language: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    #[command(flatten)]
+    pub(crate) qdrant: QdrantSettings,
+    #[command(flatten)]
+    pub(crate) embedding: EmbeddingSettings,
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
+}
+
+impl Command {
+    pub(crate) fn connection(&self) -> &Connection {
+        match self {
+            Self::Search(args) => &args.connection,
+            Self::Context(args) => &args.connection,
+        }
+    }
+}
+
+impl QueryArgs {
+    /// The query, refused before anything is connected or loaded for it.
+    pub(crate) fn to_query(&self, limit: usize, per_document: usize) -> Result<Query, SearchError> {
+        SearchText::new(&self.text)?;
+        if self.types.contains(&DocumentType::Users) {
+            return Err(SearchError::UsersHaveNoText);
+        }
+        Ok(Query {
+            text: self.text.clone(),
+            types: self.types.clone(),
+            author: self.author.clone(),
+            platform: self.platform.clone(),
+            language: self.language.clone(),
+            limit,
+            per_document,
+        })
+    }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    between(text, 1, 1_000)
+}
+
+fn tokens(text: &str) -> Result<usize, String> {
+    between(text, 1, 1_000_000)
+}
+
+fn between(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("must be a number from {least} to {most}"))
+}

@@ -1,0 +1,146 @@
+//! The index on a Qdrant server, as one search sees it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use qdrant_client::Qdrant;
+use qdrant_client::qdrant::{
+    Filter, GetPointsBuilder, PayloadIncludeSelector, PointId, QueryBatchPointsBuilder, QueryPoints,
+    QueryPointsBuilder, ScoredPoint, point_id::PointIdOptions,
+};
+use qdrant_client::{Payload, qdrant};
+use shared::index::{BM25, DENSE, GRACE, Index};
+use shared::sparse::SparseVector;
+use shared::{ChunkPayload, Record};
+use uuid::Uuid;
+
+use crate::error::SearchError;
+use crate::filter::in_scope;
+use crate::store::{Answer, Candidate, Listing, Question, Scope, Store};
+
+/// A query that takes longer may fall between two revisions of a document, a new chunk's place passed before it came
+/// and an old one's after it went, and find nothing of it: it is put again. See [`GRACE`]; the rest of it is for the
+/// way to the server and back, and for the consumer's clock.
+const LONGEST_QUERY: Duration = GRACE.saturating_sub(Duration::from_millis(500));
+
+/// Times that a query is put; what the last one says counts, however long it took.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// One search's view: the real names of one pair of collections, resolved once, the query's vectors and filter.
+pub(crate) struct QdrantStore<'a> {
+    pub(crate) qdrant: &'a Qdrant,
+    pub(crate) index: Index,
+    pub(crate) dense: Vec<f32>,
+    pub(crate) bm25: SparseVector,
+    pub(crate) filter: Filter,
+}
+
+impl Store for QdrantStore<'_> {
+    async fn candidates(&self, questions: &[Question]) -> Result<Vec<Answer>, SearchError> {
+        let everywhere = questions.iter().any(|question| matches!(question.scope, Scope::Everywhere { .. }));
+        for _ in 1..MOST_ATTEMPTS {
+            let begun = Instant::now();
+            let answers = self.ask(questions).await?;
+            // Questions within a document mend a gap by themselves: its manifest is read again.
+            if begun.elapsed() < LONGEST_QUERY || !everywhere {
+                return Ok(answers);
+            }
+            tracing::debug!(elapsed = ?begun.elapsed(), "query outlasted the grace; putting it again");
+        }
+        let begun = Instant::now();
+        let answers = self.ask(questions).await?;
+        if begun.elapsed() >= LONGEST_QUERY {
+            tracing::warn!(elapsed = ?begun.elapsed(), "qdrant is slow; a document that is changing may be missing");
+        }
+        Ok(answers)
+    }
+
+    async fn manifests(&self, documents: &[Uuid]) -> Result<HashMap<Uuid, Listing>, SearchError> {
+        let fields = ["revision", "deleted", "chunk_ids"].map(String::from).to_vec();
+        let ids: Vec<PointId> = documents.iter().map(|id| PointId::from(*id)).collect();
+        let wanted = GetPointsBuilder::new(&self.index.documents, ids).with_payload(PayloadIncludeSelector { fields });
+        let points = self.qdrant.get_points(wanted).await?.result;
+        Ok(points.into_iter().filter_map(|point| Some((uuid(point.id)?, listing(point.payload)?))).collect())
+    }
+}
+
+impl QdrantStore<'_> {
+    async fn ask(&self, questions: &[Question]) -> Result<Vec<Answer>, SearchError> {
+        let queries: Vec<QueryPoints> = questions.iter().flat_map(|question| self.queries(question)).collect();
+        let batch = QueryBatchPointsBuilder::new(&self.index.chunks, queries);
+        let mut lists = self.qdrant.query_batch(batch).await?.result.into_iter().map(|list| list.result);
+        let mut next = || lists.next().unwrap_or_default();
+        let answer = |question: &Question| {
+            let dense = next();
+            let bm25 = if self.has_terms() { next() } else { Vec::new() };
+            merge(dense, bm25, question.limit)
+        };
+        Ok(questions.iter().map(answer).collect())
+    }
+
+    /// One query a list. Text without any word (emoji, punctuation) has no BM25 list.
+    fn queries(&self, question: &Question) -> Vec<QueryPoints> {
+        let filter = in_scope(self.filter.clone(), &question.scope);
+        let query = |using: &str, vector: qdrant::Query| {
+            QueryPointsBuilder::new(&self.index.chunks)
+                .query(vector)
+                .using(using)
+                .filter(filter.clone())
+                .limit(question.limit as u64)
+                .with_payload(true)
+                .build()
+        };
+        let mut queries = vec![query(DENSE, self.dense.clone().into())];
+        if self.has_terms() {
+            let terms = self.bm25.indices.iter().copied().zip(self.bm25.values.iter().copied());
+            queries.push(query(BM25, terms.collect::<Vec<(u32, f32)>>().into()));
+        }
+        queries
+    }
+
+    fn has_terms(&self) -> bool {
+        !self.bm25.indices.is_empty()
+    }
+}
+
+fn merge(dense: Vec<ScoredPoint>, bm25: Vec<ScoredPoint>, limit: usize) -> Answer {
+    let cut = dense.len() >= limit || bm25.len() >= limit;
+    let dense = dense.into_iter().filter_map(|point| candidate(point, |score| (Some(score), None)));
+    let bm25 = bm25.into_iter().filter_map(|point| candidate(point, |score| (None, Some(score))));
+    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut places = HashMap::new();
+    for found in dense.chain(bm25) {
+        let place = *places.entry(found.id).or_insert(candidates.len());
+        match candidates.get_mut(place) {
+            Some(known) => known.merge(&found),
+            None => candidates.push(found),
+        }
+    }
+    Answer { candidates, cut }
+}
+
+fn candidate(point: ScoredPoint, scores: impl Fn(f32) -> (Option<f32>, Option<f32>)) -> Option<Candidate> {
+    let id = uuid(point.id)?;
+    let (dense, bm25) = scores(point.score);
+    match ChunkPayload::from_payload(point.payload) {
+        Ok(chunk) => Some(Candidate { id, chunk, dense, bm25 }),
+        Err(error) => {
+            tracing::warn!(chunk_id = %id, error = %error, "chunk with a foreign payload left out");
+            None
+        }
+    }
+}
+
+fn listing(payload: HashMap<String, qdrant::Value>) -> Option<Listing> {
+    Payload::from(payload)
+        .deserialize()
+        .inspect_err(|error| tracing::warn!(error = %error, "manifest with a foreign payload left out"))
+        .ok()
+}
+
+fn uuid(id: Option<PointId>) -> Option<Uuid> {
+    match id?.point_id_options? {
+        PointIdOptions::Uuid(id) => Uuid::parse_str(&id).ok(),
+        PointIdOptions::Num(_) => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! A Qdrant server and a model, ready to be searched.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use qdrant_client::Qdrant;
+use shared::DocumentType;
+use shared::embedding::{EmbedError, Embedder, ModelError, ModelInfo};
+use shared::index::{Index, IndexMeta};
+use shared::settings::EmbeddingSettings;
+use shared::sparse::query_vector;
+use tokio::sync::oneshot;
+
+use crate::author::{self, AuthorFilter};
+use crate::error::SearchError;
+use crate::filter;
+use crate::hit::Hit;
+use crate::qdrant_store::QdrantStore;
+use crate::query::{Query, SearchText};
+use crate::search::search;
+
+/// Full names by author id.
+pub type AuthorNames = HashMap<String, String>;
+
+/// Searches one Qdrant server with one model.
+pub struct Searcher {
+    qdrant: Qdrant,
+    embedder: Embedder,
+    /// The index that was last found to be made for this model.
+    checked: Mutex<Option<Index>>,
+}
+
+impl Searcher {
+    /// A searcher with a model that is loaded already.
+    pub fn new(qdrant: Qdrant, embedder: Embedder) -> Self {
+        Self { qdrant, embedder, checked: Mutex::new(None) }
+    }
+
+    /// Loads the model and meanwhile looks at the index, so that a program of one question loses no time.
+    ///
+    /// # Errors
+    /// What is wrong with the model comes first, then what is wrong with Qdrant or the index.
+    pub async fn start(qdrant: Qdrant, settings: EmbeddingSettings) -> Result<Self, SearchError> {
+        // Not `try_join!`: a program that ended while ONNX Runtime starts on another thread could crash in its exit.
+        let (embedder, found) = tokio::join!(load(settings), live_meta(&qdrant));
+        let (searcher, (index, meta)) = (Self::new(qdrant.clone(), embedder?), found?);
+        searcher.check(index, &meta)?;
+        Ok(searcher)
+    }
+
+    /// The model's own way of counting tokens.
+    pub fn count_tokens(&self, text: &str) -> usize {
+        // A text that the tokenizer does not take counts as if each byte were a token: never too few.
+        self.embedder.tokens().count(text).unwrap_or(text.len())
+    }
+
+    /// The best hits, best first: at most `limit`, at most `per_document` of a document, each document in exactly one
+    /// revision, which was its manifest's at some moment of this call.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    pub async fn search(&self, query: &Query) -> Result<Vec<Hit>, SearchError> {
+        if query.types.contains(&DocumentType::Users) {
+            return Err(SearchError::UsersHaveNoText);
+        }
+        let text = SearchText::new(&query.text)?;
+        let (dense, index, author) =
+            tokio::try_join!(self.embed(&text), self.index(), self.author(query.author.as_deref()))?;
+        let store = QdrantStore {
+            qdrant: &self.qdrant,
+            index,
+            dense,
+            bm25: query_vector(text.as_str()),
+            filter: filter::of_query(query, author.as_ref()),
+        };
+        search(&store, query.limit, query.per_document).await
+    }
+
+    /// Names of the authors of `hits`, as `twin_authors` has them now; those that it does not have are left out.
+    ///
+    /// # Errors
+    /// As Qdrant.
+    pub async fn author_names(&self, hits: &[Hit]) -> Result<AuthorNames, SearchError> {
+        let ids: BTreeSet<String> = hits.iter().filter_map(|hit| hit.chunk.metadata.author_id.clone()).collect();
+        Ok(author::names(&self.qdrant, ids).await?)
+    }
+
+    async fn embed(&self, text: &SearchText) -> Result<Vec<f32>, SearchError> {
+        let vectors = self.embedder.embed(vec![text.as_str().to_owned()]).await?;
+        Ok(vectors.into_iter().next().ok_or(EmbedError::Ended)?)
+    }
+
+    async fn author(&self, given: Option<&str>) -> Result<Option<AuthorFilter>, SearchError> {
+        match given {
+            Some(given) => Ok(Some(author::resolve(&self.qdrant, given.trim()).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The live index. Resolved once a query; what an alias points to may be another pair a moment later.
+    async fn index(&self) -> Result<Index, SearchError> {
+        let index = Index::live(&self.qdrant).await?;
+        if self.checked.lock().unwrap_or_else(PoisonError::into_inner).as_ref() != Some(&index) {
+            let meta = index.meta(&self.qdrant).await?;
+            self.check(index.clone(), &meta)?;
+        }
+        Ok(index)
+    }
+
+    fn check(&self, index: Index, meta: &IndexMeta) -> Result<(), SearchError> {
+        let info: &ModelInfo = self.embedder.info();
+        index.check_model(meta, &IndexMeta::new(info, meta.partitions))?;
+        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(index);
+        Ok(())
+    }
+}
+
+async fn live_meta(qdrant: &Qdrant) -> Result<(Index, IndexMeta), SearchError> {
+    let index = Index::live(qdrant).await?;
+    let meta = index.meta(qdrant).await?;
+    Ok((index, meta))
+}
+
+/// One session is enough for one question at a time.
+async fn load(settings: EmbeddingSettings) -> Result<Embedder, SearchError> {
+    let (reply, loaded) = oneshot::channel::<Result<Embedder, ModelError>>();
+    thread::spawn(move || drop(reply.send(Embedder::start(&settings, 1))));
+    Ok(loaded.await.map_err(|_| EmbedError::Ended)??)
+}
