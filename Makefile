@@ -1,2 +1,65 @@
-help:
-	@echo "targets follow"
+# LLM Twin. `make` alone shows what there is.
+#
+# CARGO_TARGET_DIR is respected. Ports and folders: see .env.example.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test check fmt lint tools build started
+
+# The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
+BUILT = cargo run --release --locked --quiet --bin local --
+# The copy that `local-start` leaves: it works also while the code does not compile.
+STARTED = $${LOCAL_DIR:-.local}/bin/local
+
+help: ## show the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+local-start: build ## everything up and healthy on this machine: servers, producer, consumer
+	@$(BUILT) start
+
+local-stop: ## end everything, in order
+	@if [ -x "$(STARTED)" ]; then "$(STARTED)" stop; else echo "nothing runs"; fi
+
+local-status: started ## a table of the services
+	@"$(STARTED)" status
+
+local-logs: started ## the end of the logs; SERVICE=producer for one, FOLLOW=1 to go on
+	@"$(STARTED)" logs $(SERVICE) $(if $(FOLLOW),--follow)
+
+local-clean: ## stop, and remove the data
+	@if [ -x "$(STARTED)" ]; then "$(STARTED)" clean; else echo "nothing to remove"; fi
+
+local-test-cdc: started ## a few documents in, found, changed, gone; exit 0 only if so
+	@"$(STARTED)" test-cdc
+
+local-start-cdc: build ## only the producer, in the foreground, each change a line
+	@$(BUILT) start-cdc
+
+search: export Q := $(Q)
+search: started ## search the stack: make search Q='how do vector databases work'
+	@if [ -z "$$Q" ]; then echo "say what to search for: make search Q='…'" >&2; exit 2; fi
+	@"$(STARTED)" search "$$Q"
+
+test: tools ## all tests, on private servers
+	@cargo test --locked --workspace
+
+check: tools ## what CI runs: format, lints, tests
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory test
+
+fmt: tools ## format the code
+	@cargo fmt --all
+
+lint: tools ## the lints
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+build: tools
+	@cargo build --release --locked --bins
+
+started:
+	@[ -x "$(STARTED)" ] || { echo "the stack is not running; run: make local-start" >&2; exit 1; }
+
+tools:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust (https://rustup.rs), then try again" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "python3 is missing: install it (Debian: apt-get install python3), then try again" >&2; exit 1; }

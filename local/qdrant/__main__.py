@@ -72,9 +72,9 @@ def _arguments():
     parser.add_argument(
         "--flush-seconds",
         type=_seconds,
-        default=5.0,
+        default=2.0,
         metavar="S",
-        help="from a write to its flush (default 5); bounds the log replayed at the next start",
+        help="from a write to its flush (default 2); bounds the log replayed at the next start",
     )
     return parser.parse_args()
 

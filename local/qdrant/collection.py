@@ -19,7 +19,8 @@ class Collection:
         self._on_write = on_write
         self._writing = threading.Lock()
         self._applied = 0
-        self._unflushed = False
+        # Loading may have replayed the log: unflushed, it would be replayed at each start to come.
+        self._unflushed = True
         self._dropped = False
 
     def apply(self, update):

@@ -41,6 +41,8 @@ class Storage:
         self._lock_file = self._lock()
         self._collections = self._load_collections()
         self._aliases = self._load_aliases()
+        if self._collections:
+            self._on_write()
 
     def collection(self, name):
         """The collection of that name or alias."""

@@ -41,11 +41,13 @@ mod layout;
 mod log_file;
 mod port;
 mod process;
+mod program;
 mod provision;
 mod server;
 pub mod stack;
 pub mod supervisor;
 
 pub use layout::Layout;
+pub use program::Program;
 pub use provision::{Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, default_cache, provision};
 pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

@@ -44,7 +44,7 @@ impl Process {
 
     /// Resolves when the process has ended (a zombie counts as ended).
     pub(crate) async fn exited(&self) -> io::Result<()> {
-        let handle = AsyncFd::with_interest(self.handle.try_clone()?, Interest::READABLE)?;
+        let handle = AsyncFd::register_with_interest(self.handle.try_clone()?, Interest::READABLE)?;
         handle.readable().await.map(|_| ())
     }
 

@@ -1,1 +1,12 @@
-//! tests
+//! What the tests of the whole way share: real servers, our programs as processes, and an audit that compares
+//! MongoDB with the index without any code of the pipeline.
+
+mod audit;
+mod deadline;
+mod servers;
+mod world;
+
+pub use audit::{Audit, audit};
+pub use deadline::{eventually, eventually_within};
+pub use servers::{TestQdrant, embedder, embedding_environment, mongodb, qdrant, rabbitmq};
+pub use world::{World, binary};

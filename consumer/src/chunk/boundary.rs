@@ -36,7 +36,7 @@ pub(super) struct Structure<'a> {
 pub(super) struct Window {
     /// Where the piece begins.
     pub(super) start: usize,
-    /// From here on before a heading.
+    /// From here on before a heading, or where nothing else is left; after the piece's first character.
     pub(super) heading_from: usize,
     /// From here on anywhere else.
     pub(super) from: usize,
@@ -57,8 +57,10 @@ impl Structure<'_> {
 
     /// Starts of the lines in the window that are not blank.
     fn line_starts(&self, window: &Window) -> impl Iterator<Item = usize> {
-        let ends = self.text[window.heading_from - 1..window.to].match_indices('\n');
-        let starts = ends.map(move |(end, _)| window.heading_from + end);
+        // In bytes: what comes before `heading_from` may be the last byte of a character.
+        let before = &self.text.as_bytes()[window.heading_from - 1..window.to];
+        let ends = before.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        let starts = ends.map(|(end, _)| window.heading_from + end);
         starts.filter(|&start| start < window.to && !self.line(start).trim().is_empty())
     }
 
@@ -112,7 +114,7 @@ impl Structure<'_> {
         blank
             .or_else(|| stretch.split_word_bound_indices().filter_map(|(at, _)| inside(start + at)).last())
             .or_else(|| stretch.grapheme_indices(true).filter_map(|(at, _)| inside(start + at)).last())
-            .or_else(|| stretch.grapheme_indices(true).map(|(at, _)| start + at).filter(|&at| at > start).last())
+            .or_else(|| stretch.grapheme_indices(true).map(|(at, _)| start + at).filter(|&at| at >= window.heading_from).last())
             .unwrap_or(end)
     }
 }

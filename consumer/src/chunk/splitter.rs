@@ -71,14 +71,11 @@ impl<'a> Splitter<'a> {
             let end = self.end(start, budget, bytes).map_err(|refused| self.refused(refused))?;
             let chunk = self.chunk(&self.section.text[start..end]);
             let count = self.tokens.count(&chunk.embedded_text).ok_or_else(|| self.refused(Refused(start)))?;
-            if count <= limit && !chunk.text.is_empty() {
+            if count <= limit {
                 return Ok((chunk, end));
             }
-            if count <= limit {
-                // Nothing but the indentation; `next_start` leaves room for more.
-                (budget, bytes) = (budget + 1, bytes.max(2 * MAX_INDENT));
-            } else if budget > 1 {
-                budget = budget.saturating_sub((count - limit).max(budget / 8).max(1)).max(1);
+            if budget > 1 {
+                budget = budget.saturating_sub((count - limit).max(budget / 8)).max(1);
             } else if bytes > 1 {
                 bytes = (end - start).min(bytes) / 2;
             } else {
@@ -102,11 +99,12 @@ impl<'a> Splitter<'a> {
         } else {
             reach
         };
-        let held = self.map.count(start..to).min(budget);
         let first = self.first_end(start);
+        let to = to.max(first);
+        let held = self.map.count(start..to).min(budget);
         let mut part = |share: usize| Ok(self.map.reach(start, (held / share).max(1), (to - start) / share)?.max(first).min(to));
         let (heading_from, from) = (part(4)?, part(2)?);
-        Ok(self.structure.best_cut(&Window { start, heading_from, from, to: to.max(first) }))
+        Ok(self.structure.best_cut(&Window { start, heading_from, from, to }))
     }
 
     /// The end of the first character that is not blank.
@@ -131,7 +129,11 @@ impl<'a> Splitter<'a> {
         match (&self.section.path, heading) {
             (None, None) => Breadcrumb::new(self.title, &[], " > ", self.tokens),
             (None, Some(at)) => Breadcrumb::new(self.title, &self.structure.outline.path(at, &self.section.text), " > ", self.tokens),
-            (Some(path), _) => Breadcrumb::new(self.title, &path.split('/').collect::<Vec<_>>(), "/", self.tokens),
+            (Some(path), Some(at)) => {
+                let headings = self.structure.outline.path(at, &self.section.text);
+                Breadcrumb::new(self.title, &[&[path.as_str()], headings.as_slice()].concat(), " > ", self.tokens)
+            }
+            (Some(path), None) => Breadcrumb::new(self.title, &path.split('/').collect::<Vec<_>>(), "/", self.tokens),
         }
     }
 

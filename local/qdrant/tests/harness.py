@@ -42,7 +42,7 @@ def run_program(*arguments, timeout=_START_SECONDS):
 class Server:
     """A private server on a free port, over a folder that outlives its processes."""
 
-    def __init__(self, flush_seconds=5.0):
+    def __init__(self, flush_seconds=2.0):
         self._folder = tempfile.mkdtemp(prefix="qdrant-test-")
         self._flush_seconds = flush_seconds
         self._process = None

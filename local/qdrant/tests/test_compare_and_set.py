@@ -140,7 +140,7 @@ class CompareAndSet(QdrantTest):
         self.assertEqual(self.client.retrieve(name, [1], with_vectors=True)[0].vector, {"v": [7.0]})
 
     def test_of_writers_at_once_exactly_one_wins(self):
-        for round_number in range(15):
+        for round_number in range(8):
             self.assert_one_wins(NEVER, point_id=100 + round_number)
             self.put(REVISION, point_id=200 + round_number)
             self.assert_one_wins(revision_is(REVISION), point_id=200 + round_number)

@@ -5,7 +5,7 @@ use crate::{Progress, provision};
 
 /// Fetches what is missing and verifies it.
 pub async fn fetch(settings: &Settings) -> Result<(), StackError> {
-    Box::pin(provision(&settings.cache(), &Progress::terminal())).await?;
+    Box::pin(provision(&settings.cache(), &Progress::stderr())).await?;
     println!("all that is needed is in {}", settings.cache().display());
     Ok(())
 }

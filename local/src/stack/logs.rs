@@ -1,7 +1,7 @@
 //! `local logs`: the end of each log, and what is added to it.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use super::{Settings, StackError};
@@ -22,12 +22,14 @@ pub async fn logs(settings: &Settings, service: Option<&str>, follow: bool) -> R
     let mut followed: Vec<Followed> = Vec::new();
     for service in services {
         followed.push(Followed { service, at: std::fs::metadata(layout.log(service)).map_or(0, |metadata| metadata.len()) });
-        print(service, &log_file::tail(&layout.log(service), lines));
+        if print(service, &log_file::tail(&layout.log(service), lines)).is_err() {
+            return Ok(()); // The reader has seen enough: `local logs | head`.
+        }
     }
     while follow {
         tokio::time::sleep(LOOK).await;
-        for log in &mut followed {
-            log.print_new(&layout);
+        if followed.iter_mut().any(|log| log.print_new(&layout).is_err()) {
+            return Ok(());
         }
     }
     Ok(())
@@ -40,25 +42,27 @@ struct Followed {
 
 impl Followed {
     /// Prints the whole lines added since; starts over where the log has been cut.
-    fn print_new(&mut self, layout: &Layout) {
+    fn print_new(&mut self, layout: &Layout) -> io::Result<()> {
         let Ok(mut file) = File::open(layout.log(self.service)) else {
-            return;
+            return Ok(());
         };
         if file.metadata().is_ok_and(|metadata| metadata.len() < self.at) {
             self.at = 0;
         }
         let mut bytes = Vec::new();
         if file.seek(SeekFrom::Start(self.at)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
-            return;
+            return Ok(());
         }
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         self.at += whole as u64;
-        print(self.service, &String::from_utf8_lossy(&bytes[..whole]));
+        print(self.service, &String::from_utf8_lossy(&bytes[..whole]))
     }
 }
 
-fn print(service: &str, text: &str) {
+fn print(service: &str, text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     for line in text.lines() {
-        println!("{service:<10} {line}");
+        writeln!(out, "{service:<10} {line}")?;
     }
+    out.flush()
 }

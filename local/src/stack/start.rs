@@ -20,7 +20,7 @@ pub async fn start(settings: &Settings) -> Result<(), StackError> {
     let begun = Instant::now();
     let layout = settings.layout()?;
     let _lock = Lock::take(&layout)?;
-    let installation = Box::pin(provision(&settings.cache(), &Progress::terminal())).await?;
+    let installation = Box::pin(provision(&settings.cache(), &Progress::stderr())).await?;
     tokio::select! {
         up = Box::pin(bring_up(settings, &installation, &layout)) => up?,
         _ = tokio::signal::ctrl_c() => {

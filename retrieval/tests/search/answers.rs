@@ -1,0 +1,216 @@
+//! What a search shows: the reader's part of the design's executions 9, 12 and 20, filters, order and caps.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::index::{Document, TestIndex};
+use retrieval::{Hit, Query};
+use shared::index::GRACE;
+use shared::{DocumentType, Revision};
+
+fn ids(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| hit.chunk.identity.entry_id.as_str()).collect()
+}
+
+fn texts(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| hit.chunk.text.as_str()).collect()
+}
+
+async fn found(index: &TestIndex, query: &Query) -> Vec<Hit> {
+    index.searcher.search(query).await.expect("an answer")
+}
+
+#[tokio::test]
+async fn the_best_hit_comes_first_by_words_and_by_meaning() {
+    let index = TestIndex::new().await;
+    index.write(&Document::article("bread"), &["How to bake bread with a sourdough starter"]).await;
+    index.write(&Document::article("cdc"), &["Change data capture relays every update of the database to a queue"]).await;
+    index.write(&Document::article("cats"), &["Cats sleep for most of the day"]).await;
+    for (query, best) in [("sourdough", "bread"), ("kittens and felines", "cats"), ("streaming database changes", "cdc")] {
+        let hits = found(&index, &Query::new(query)).await;
+        assert_eq!(ids(&hits)[0], best, "{query}");
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+    }
+}
+
+#[tokio::test]
+async fn a_chunk_that_its_manifest_does_not_list_is_not_shown() {
+    let index = TestIndex::new().await;
+    let (first, second) = (Document::article("a"), Document::article("a").changed());
+    index.put(&first, &["the former text about tea"]).await;
+    index.write(&second, &["the present text about tea"]).await;
+    index.put(&Document::article("unborn"), &["tea that no manifest speaks of"]).await;
+    let hits = found(&index, &Query::new("tea")).await;
+    assert_eq!(texts(&hits), ["the present text about tea"]);
+    assert_eq!(hits[0].revision, second.revision);
+}
+
+#[tokio::test]
+async fn nothing_of_a_deleted_document_is_shown() {
+    let index = TestIndex::new().await;
+    let document = Document::article("a");
+    index.write(&document, &["a text about tea"]).await;
+    index.bury(&document.changed()).await;
+    assert_eq!(found(&index, &Query::new("tea")).await, []);
+}
+
+/// Execution 12: the former chunk is found, the manifest lists another that is far from the query.
+#[tokio::test]
+async fn a_document_whose_only_hit_was_stale_is_asked_again() {
+    let index = TestIndex::new().await;
+    let crowd: Vec<String> = (0..150).map(|n| format!("tea, tea and tea again, cup {n}")).collect();
+    index.write(&Document::article("crowd"), &crowd.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let first = Document::article("a");
+    index.put(&first, &["tea"]).await;
+    index.write(&first.changed(), &["The committee has published its quarterly report on road maintenance"]).await;
+    let hits = found(&index, &Query { per_document: 1, ..Query::new("tea") }).await;
+    assert_eq!(ids(&hits), ["crowd", "a"]);
+    assert!(hits[1].chunk.text.contains("road maintenance"));
+}
+
+/// Execution 20: chunks of two revisions are found at once.
+#[tokio::test]
+async fn all_hits_of_a_document_are_of_one_revision() {
+    let index = TestIndex::new().await;
+    let first = Document::article("a");
+    let second = first.changed();
+    index.put(&first, &["tea in the first revision", "more tea in the first revision"]).await;
+    let listed = index.put(&second, &["tea in the second revision", "more tea in the second revision"]).await;
+    index.list(&second, listed).await;
+    let hits = found(&index, &Query { per_document: 10, ..Query::new("tea revision") }).await;
+    assert_eq!(hits.len(), 2);
+    assert!(hits.iter().all(|hit| hit.chunk.text.contains("second") && hit.revision == second.revision));
+}
+
+/// Execution 9: the text is the same, the author another; the former author's chunk still stands.
+#[tokio::test]
+async fn a_document_that_changed_hands_is_found_under_its_new_author_only() {
+    let index = TestIndex::new().await;
+    let before = Document::article("a").by("ann");
+    let after = before.changed().by("ben");
+    index.put(&before, &["a text about tea"]).await;
+    index.write(&after, &["a text about tea"]).await;
+    let of = |author: &str| Query { author: Some(author.into()), ..Query::new("tea") };
+    assert_eq!(found(&index, &of("ann")).await, []);
+    let hits = found(&index, &of("ben")).await;
+    assert_eq!(hits.len(), 1);
+    assert_eq!(hits[0].chunk.metadata.author_id.as_deref(), Some("ben"));
+    let anyones = found(&index, &Query::new("tea")).await;
+    assert_eq!(anyones[0].chunk.metadata.author_id.as_deref(), Some("ben"));
+}
+
+#[tokio::test]
+async fn an_author_is_an_id_or_a_name() {
+    let index = TestIndex::new().await;
+    index.introduce("u1", "Ann Lee").await;
+    index.write(&Document::article("by-id").by("u1"), &["a text about tea"]).await;
+    let mut namesake = Document::article("namesake").by("u2");
+    namesake.metadata.author_full_name = Some("Ann Lee".into());
+    index.write(&namesake, &["another text about tea"]).await;
+    let mut unknown = Document::article("unknown").by("u3");
+    unknown.metadata.author_full_name = Some("Bo Ek".into());
+    index.write(&unknown, &["yet another text about tea"]).await;
+    for (author, expected) in
+        [("u1", vec!["by-id"]), ("Ann Lee", vec!["by-id"]), ("Bo Ek", vec!["unknown"]), ("u3", vec!["unknown"]), ("nobody", vec![])]
+    {
+        let hits = found(&index, &Query { author: Some(author.into()), ..Query::new("tea") }).await;
+        assert_eq!(ids(&hits), expected, "{author}");
+    }
+    let hits = found(&index, &Query::new("tea")).await;
+    let names = index.searcher.author_names(&hits).await.expect("names");
+    assert_eq!(names.get("u1").map(String::as_str), Some("Ann Lee"));
+    assert_eq!(names.len(), 1);
+}
+
+#[tokio::test]
+async fn filters_leave_out_what_does_not_match() {
+    let index = TestIndex::new().await;
+    let mut article = Document::article("article");
+    article.metadata.platform = Some("medium".into());
+    article.metadata.language = Some("en".into());
+    index.write(&article, &["a text about tea"]).await;
+    let mut post = Document::of(DocumentType::Posts, "post");
+    post.metadata.platform = Some("linkedin".into());
+    index.write(&post, &["a post about tea"]).await;
+    let all = Query::new("tea");
+    for (query, expected) in [
+        (Query { types: vec![DocumentType::Posts], ..all.clone() }, vec!["post"]),
+        (Query { types: vec![DocumentType::Repositories], ..all.clone() }, vec![]),
+        (Query { platform: Some("medium".into()), ..all.clone() }, vec!["article"]),
+        (Query { language: Some("en".into()), ..all.clone() }, vec!["article"]),
+        (Query { language: Some("de".into()), ..all.clone() }, vec![]),
+    ] {
+        assert_eq!(ids(&found(&index, &query).await), expected, "{query:?}");
+    }
+    let both = Query { types: vec![DocumentType::Posts, DocumentType::Articles], ..all };
+    assert_eq!(found(&index, &both).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_long_document_leaves_room_for_the_others() {
+    let index = TestIndex::new().await;
+    let long: Vec<String> = (0..300).map(|n| format!("tea ceremony, part {n}")).collect();
+    index.write(&Document::article("long"), &long.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    index.write(&Document::article("other"), &["The committee has published its report on roads"]).await;
+    let hits = found(&index, &Query::new("tea ceremony")).await;
+    assert_eq!(ids(&hits), ["long", "long", "other"]);
+    let one = found(&index, &Query { limit: 1, ..Query::new("tea ceremony") }).await;
+    assert_eq!(ids(&one), ["long"]);
+}
+
+#[tokio::test]
+async fn a_query_of_any_kind_has_an_answer() {
+    let index = TestIndex::new().await;
+    index.write(&Document::article("a"), &["an ordinary text about tea"]).await;
+    let megabyte = "tea and more ".repeat(80_000);
+    for query in [&megabyte, "🍵", "…!?", "お茶", "\u{1b}[31mtea\u{0}", "-- ; DROP TABLE"] {
+        assert_eq!(ids(&found(&index, &Query::new(query)).await), ["a"], "{}", query.chars().take(20).collect::<String>());
+    }
+}
+
+/// A writer that follows the protocol moves on while the reader asks: the document is always there, in one revision.
+#[tokio::test]
+async fn a_document_that_keeps_changing_is_always_found_in_one_revision() {
+    let index = TestIndex::new().await;
+    let first = Document::article("a");
+    let text = |revision: Revision, part: &str| format!("{part} part about tea in revision {revision}");
+    let both = |revision| [text(revision, "first"), text(revision, "second")];
+    let put = async |document: &Document| {
+        let texts = both(document.revision);
+        index.put(document, &[&texts[0], &texts[1]]).await
+    };
+    let mut listed = put(&first).await;
+    index.list(&first, listed.clone()).await;
+    let last = first.revision.get() + 20;
+
+    let write = async {
+        let mut stale = VecDeque::new();
+        let mut pace = tokio::time::interval(Duration::from_millis(200));
+        let mut standing = first.clone();
+        while standing.revision.get() < last {
+            pace.tick().await;
+            standing = standing.changed();
+            let ids = put(&standing).await;
+            index.list(&standing, ids.clone()).await;
+            stale.push_back((Instant::now(), std::mem::replace(&mut listed, ids)));
+            while let Some((_, ids)) = stale.pop_front_if(|(moved, _)| moved.elapsed() > GRACE) {
+                index.delete(ids).await;
+            }
+        }
+    };
+    let read = async {
+        let mut seen = first.revision;
+        while seen.get() < last {
+            let hits = found(&index, &Query::new("tea")).await;
+            assert!(!hits.is_empty(), "missed at {seen}");
+            let revision = hits[0].revision;
+            assert!(revision >= seen, "went back");
+            for hit in &hits {
+                assert_eq!(hit.revision, revision);
+                assert!(hit.chunk.text.ends_with(&revision.to_string()), "{} at {revision}", hit.chunk.text);
+            }
+            seen = revision;
+        }
+    };
+    tokio::join!(write, read);
+}

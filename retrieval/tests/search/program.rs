@@ -1,0 +1,133 @@
+//! The program: what it prints, where, and with which exit code.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::index::{Document, TestIndex, without_index};
+use serde_json::Value;
+use shared::index::{Index, IndexMeta};
+use shared::settings::EmbeddingSettings;
+
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// `retrieval` with these arguments and no other settings than these.
+async fn run(url: &str, settings: &EmbeddingSettings, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retrieval"));
+    command.args(arguments).env_clear().env("QDRANT_URL", url).stdin(Stdio::null());
+    for (name, value) in [
+        ("EMBEDDING_MODEL_DIR", &settings.embedding_model_dir),
+        ("ORT_DYLIB_PATH", &settings.ort_dylib_path),
+    ] {
+        command.envs(value.iter().map(|value| (name, value)));
+    }
+    tokio::task::spawn_blocking(move || command.output()).await.expect("joined").expect("started")
+}
+
+fn said(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Failed with this code, one line on standard error that has this in it, and nothing on standard output.
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, part: &str) {
+    let error = said(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains(part), "{error}");
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn json_is_one_object_a_line_with_exactly_the_fields_of_the_contract() {
+    let index = TestIndex::new().await;
+    let mut document = Document::article("a").by("u1");
+    document.metadata.link = Some("https://example.com/tea".into());
+    index.write(&document, &["a text about tea\nof two lines", "a second passage on tea"]).await;
+    index.write(&Document::article("b"), &["a text on roads"]).await;
+    let output = run(&index.url, &index.settings, &["search", "tea", "--json", "--limit", "2", "--per-document", "1"]).await;
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    assert!(output.stderr.is_empty(), "{}", said(&output.stderr));
+    let lines: Vec<Value> = said(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2);
+    let mut fields: Vec<&String> = lines[0].as_object().expect("an object").keys().collect();
+    fields.sort_unstable();
+    let contract = ["author_id", "entry_id", "id_kind", "link", "path", "revision", "score", "text", "title", "type"];
+    assert_eq!(fields, contract);
+    assert_eq!(lines[0]["entry_id"], "a");
+    assert_eq!(lines[0]["revision"], document.revision.get());
+    assert!(lines[0]["score"].as_f64() >= lines[1]["score"].as_f64());
+}
+
+#[tokio::test]
+async fn people_get_numbered_hits_with_the_author_by_name() {
+    let index = TestIndex::new().await;
+    index.introduce("u1", "Ann Lee").await;
+    index.write(&Document::article("a").by("u1"), &["a text about tea"]).await;
+    let output = run(&index.url, &index.settings, &["search", "tea"]).await;
+    let shown = said(&output.stdout);
+    assert!(output.status.success(), "{}", said(&output.stderr));
+    for part in [" 1. Title of a", "Ann Lee", "a text about tea"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn context_is_a_block_of_citations_within_the_budget() {
+    let index = TestIndex::new().await;
+    let long = "Tea is a drink made of leaves and hot water, and it is drunk all over the world. ".repeat(10);
+    index.write(&Document::article("a"), &[&long, "tea from the first mountain", "tea from the second mountain"]).await;
+    index.write(&Document::article("b"), &["tea ceremonies take their time", "tea from the first mountain"]).await;
+    let whole = run(&index.url, &index.settings, &["context", "tea"]).await;
+    let block = said(&whole.stdout);
+    assert!(whole.status.success() && block.contains("[1] ") && block.contains("[2] "), "{block}");
+    assert_eq!(block.matches("tea from the first mountain").count(), 1, "{block}");
+    let short = said(&run(&index.url, &index.settings, &["context", "tea", "--tokens", "60"]).await.stdout);
+    assert!(short.contains("[1] "), "{short}");
+    assert!(index.searcher.count_tokens(&short) <= 60, "{short}");
+    let none = run(&index.url, &index.settings, &["context", "tea", "--tokens", "3"]).await;
+    assert!(none.status.success() && none.stdout.is_empty() && !none.stderr.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_found_is_no_error() {
+    let index = TestIndex::new().await;
+    let json = run(&index.url, &index.settings, &["search", "tea", "--json"]).await;
+    assert!(json.status.success() && json.stdout.is_empty() && json.stderr.is_empty());
+    let readable = run(&index.url, &index.settings, &["search", "tea", "--author", "nobody"]).await;
+    assert!(readable.status.success() && readable.stdout.is_empty());
+    assert!(said(&readable.stderr).contains("nothing found"));
+}
+
+#[tokio::test]
+async fn what_a_person_did_wrong_is_one_line_and_code_2() {
+    let (_qdrant, _turn, url, settings) = without_index().await;
+    for (arguments, part) in [
+        (vec!["search", " \t "], "query is empty"),
+        (vec!["context", ""], "query is empty"),
+        (vec!["search", "tea", "--type", "books"], "unknown type"),
+        (vec!["search", "tea", "--type", "users"], "users have no text"),
+        (vec!["search", "tea", "--limit", "0"], "1 to 1000"),
+        (vec!["search", "tea", "--limit", "many"], "1 to 1000"),
+        (vec!["search", "tea", "--jsn"], "--jsn"),
+        (vec!["context", "tea", "--tokens", "-1"], "TOKENS"),
+    ] {
+        assert_refused(&run(&url, &settings, &arguments).await, 2, part);
+    }
+    assert_refused(&run("qdrant", &settings, &["search", "tea"]).await, 2, "QDRANT_URL");
+    let nowhere = EmbeddingSettings { embedding_model_dir: Some("/nowhere".into()), ..settings.clone() };
+    assert_refused(&run(&url, &nowhere, &["search", "tea"]).await, 2, "EMBEDDING_MODEL_DIR");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_code_3_and_an_index_that_is_missing_1() {
+    let (_qdrant, _turn, url, settings) = without_index().await;
+    assert_refused(&run(NOBODY, &settings, &["search", "tea"]).await, 3, "cannot be reached");
+    assert_refused(&run(&url, &settings, &["search", "tea"]).await, 1, "no index yet");
+}
+
+#[tokio::test]
+async fn an_index_of_another_model_is_refused() {
+    let (qdrant, _turn, url, settings) = without_index().await;
+    let meta = IndexMeta { partitions: 8, model: "other".into(), dimension: 384, model_fingerprint: "other".into() };
+    Index::ensure(&qdrant, &meta).await.expect("index is made");
+    assert_refused(&run(&url, &settings, &["search", "tea"]).await, 2, "EMBEDDING_MODEL");
+}

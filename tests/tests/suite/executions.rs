@@ -1,0 +1,323 @@
+//! The design's executions that broke earlier drafts, on the real protocol and a real Qdrant. A consumer is "killed" by
+//! dropping what it still meant to do, or by a store that fails at one call.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+
+use consumer::{
+    Barrier, Change, DeadLetters, Message, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer,
+    VectorStore, Vectors, coalesce,
+};
+use qdrant_client::qdrant::{PointId, PointStruct};
+use serde_json::{Value, json};
+use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::index::{Index, IndexMeta};
+use shared::{ChangeEvent, DocumentType, Identity, Revision};
+use tests::{TestQdrant, embedder, qdrant};
+use uuid::Uuid;
+
+const PARTITIONS: u16 = 1;
+/// clusterTimes of one second lie this far apart at least, and doubles only reach every 512th revision.
+const TICK: i64 = 256;
+const T: i64 = 3_855_425_992_956_837_888;
+
+#[derive(Default)]
+struct Letters(Mutex<Vec<Postmark>>);
+
+impl DeadLetters for Letters {
+    async fn send(&self, _: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
+        self.0.lock().unwrap().push(postmark);
+        Ok(())
+    }
+}
+
+/// One Qdrant, one document, and as many consumers as a test wants.
+struct Bench {
+    qdrant: TestQdrant,
+    index: Index,
+    vectors: Vectors,
+    letters: Letters,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (qdrant, embedder) = (qdrant().await, embedder().await.clone());
+        let meta = IndexMeta::new(embedder.info(), PARTITIONS);
+        let index = Index::ensure(&qdrant.client(), &meta).await.unwrap();
+        Self { qdrant, index, vectors: Vectors::new(embedder), letters: Letters::default() }
+    }
+
+    fn store(&self) -> QdrantStore {
+        QdrantStore::new(self.qdrant.client(), self.index.clone(), PARTITIONS)
+    }
+
+    fn consumer(&self) -> Synchronizer<QdrantStore> {
+        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into())
+    }
+
+    /// A consumer that is killed at its next call of this kind.
+    fn killed_at(&self, call: Call) -> Synchronizer<Killed> {
+        Synchronizer::new(Killed { store: self.store(), call }, self.vectors.clone(), "fingerprint".into())
+    }
+
+    /// Applies and cleans up, as a consumer that is not killed does.
+    async fn apply(&self, change: Change) {
+        let consumer = self.consumer();
+        let stale = consumer.apply(vec![change], &self.letters).await.unwrap();
+        consumer.delete(&stale).await.unwrap();
+    }
+
+    async fn standing(&self) -> Standing {
+        self.store().standings(&[identity()]).await.unwrap().remove(&identity()).unwrap()
+    }
+
+    async fn chunks(&self) -> BTreeSet<Uuid> {
+        self.store().chunks_of(&identity()).await.unwrap().into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The document stands at `revision`, and the index holds exactly what its manifest lists.
+    async fn assert_stands_at(&self, revision: i64) {
+        let standing = self.standing().await;
+        assert_eq!(standing.revision().get(), revision);
+        assert_eq!(standing.listed(), self.chunks().await, "listed and held chunks");
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Swap,
+}
+
+/// A store whose consumer dies at one call.
+struct Killed {
+    store: QdrantStore,
+    call: Call,
+}
+
+impl VectorStore for Killed {
+    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
+        self.store.standings(identities).await
+    }
+    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        self.store.put_chunks(points).await
+    }
+    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
+        if self.call == Call::Swap { Err(StoreError::Damaged("killed here")) } else { self.store.swap(swaps).await }
+    }
+    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
+        self.store.chunks_of(identity).await
+    }
+    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        self.store.delete_chunks(ids).await
+    }
+    async fn recorded(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        from: Option<PointId>,
+    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
+        self.store.recorded(document_type, partition, from).await
+    }
+    async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
+        self.store.raise_floor(document_type, partition, to).await
+    }
+}
+
+fn identity() -> Identity {
+    Identity { document_type: DocumentType::Posts, id_kind: shared::IdKind::Str, entry_id: "one".into() }
+}
+
+fn event(operation: &str, revision: i64, document: Value) -> Change {
+    let mut json = json!({"id": Uuid::new_v4(), "operation": operation, "type": "posts", "id_kind": "str",
+        "entry_id": "one", "revision": revision, "occurred_at": "2026-11-22T04:43:51.510Z"});
+    if !document.is_null() {
+        json["document"] = document;
+    }
+    let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
+    Change { identity: identity(), event, redelivered: false, message: Message::default() }
+}
+
+fn put(revision: i64, text: &str) -> Change {
+    event("update", revision, json!({ "content": text, "author_id": "A" }))
+}
+
+fn delete(revision: i64) -> Change {
+    event("delete", revision, Value::Null)
+}
+
+fn redelivered(change: Change) -> Change {
+    Change { redelivered: true, ..change }
+}
+
+fn barrier(revision: i64) -> Barrier {
+    let revision = Revision::from(revision);
+    Barrier { document_type: DocumentType::Posts, partition: 0, revision, redelivered: false }
+}
+
+/// 1. Two updates within one second: as doubles their revisions are equal, so a range filter would refuse the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_updates_within_one_second_are_both_applied() {
+    let bench = Bench::new().await;
+    bench.apply(put(T + 1, "first")).await;
+    bench.apply(put(T + 2, "second")).await;
+    bench.assert_stands_at(T + 2).await;
+    bench.apply(put(T + 1, "first")).await;
+    bench.assert_stands_at(T + 2).await;
+}
+
+/// 2. r1 = \[a\], r2 = \[b\], r3 = \[a\] again, and r2's deletion of a comes last: a zombie's, or an overlapped batch's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_comes_back_survives_the_deletion_of_its_former_self() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let zombie = bench.consumer();
+    let stale = zombie.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    bench.apply(put(T + 2 * TICK, "a")).await;
+    zombie.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + 2 * TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+}
+
+/// 3. Killed between manifest and deletes: the redelivery sees an equal revision and must still clean up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_between_manifest_and_deletes_leaves_no_orphan() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let stale = bench.consumer().apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    assert!(!stale.is_empty());
+    assert_eq!(bench.chunks().await.len(), 2, "the killed consumer left its former chunk");
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// 9. The author changes and the text does not: no chunk may bear the former author.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_author_makes_new_chunks() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "same text")).await;
+    let before = bench.chunks().await;
+    bench.apply(event("update", T + TICK, json!({ "content": "same text", "author_id": "B" }))).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert!(before.is_disjoint(&bench.chunks().await));
+}
+
+/// Unchanged chunks keep their points.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_text_moves_only_the_revision() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "same text")).await;
+    let before = bench.chunks().await;
+    bench.apply(put(T + TICK, "same text")).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert_eq!(before, bench.chunks().await);
+}
+
+/// 11. A row at T0 comes again after the sweep at T0: it must not lose against the sweep's tombstone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_redelivered_after_its_sweep_still_counts() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "before the snapshot")).await;
+    let consumer = bench.consumer();
+    let stale = consumer.pass(barrier(T + TICK)).await.unwrap();
+    consumer.delete(&stale).await.unwrap();
+    assert!(bench.standing().await.deleted);
+    bench.apply(redelivered(event("snapshot", T + TICK, json!({ "content": "row" })))).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert!(!bench.standing().await.deleted);
+}
+
+/// 13. Nothing older than a tombstone comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_event_does_not_resurrect() {
+    let bench = Bench::new().await;
+    bench.apply(delete(T + TICK)).await;
+    bench.apply(redelivered(put(T, "late"))).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert!(bench.standing().await.deleted);
+    assert!(bench.chunks().await.is_empty());
+}
+
+/// 15. A redelivered e1 folded into a fresh e2: what e1 left behind must still be looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivery_folded_into_a_fresh_event_leaves_no_orphan() {
+    let bench = Bench::new().await;
+    let killed = bench.killed_at(Call::Swap);
+    let outcome = killed.apply(vec![put(T, "e1")], &bench.letters).await;
+    assert!(matches!(outcome, Err(PartitionError::Store(StoreError::Damaged(_)))));
+    assert_eq!(bench.chunks().await.len(), 1, "the killed consumer left a chunk that no manifest lists");
+    for change in coalesce([redelivered(put(T, "e1")), put(T + TICK, "e2")]) {
+        bench.apply(change).await;
+    }
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// 15. A redelivered drop sees its own tombstones, and must still clean up after its first attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivered_drop_cleans_up_after_its_first_attempt() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let killed = bench.consumer().pass(barrier(T + TICK)).await.unwrap();
+    assert!(!killed.is_empty());
+    assert_eq!(bench.chunks().await.len(), 1, "killed before its deletes");
+    let consumer = bench.consumer();
+    let stale = consumer.pass(Barrier { redelivered: true, ..barrier(T + TICK) }).await.unwrap();
+    consumer.delete(&stale).await.unwrap();
+    assert!(bench.chunks().await.is_empty());
+    assert!(bench.standing().await.deleted);
+}
+
+/// 17. The same revision with newer content: compare-and-set cannot tell them apart, so it is not applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_revision_with_newer_content_changes_nothing() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let before = bench.chunks().await;
+    bench.apply(redelivered(put(T, "b"))).await;
+    assert_eq!(before, bench.chunks().await);
+    bench.assert_stands_at(T).await;
+}
+
+/// 18. Drop and T0 at one clusterTime; and a late row under a drop that found no manifest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_at_a_drops_revision_stands_and_one_below_it_does_not() {
+    let bench = Bench::new().await;
+    bench.consumer().pass(barrier(T + TICK)).await.unwrap();
+    bench.apply(event("snapshot", T, json!({ "content": "late row of a voided snapshot" }))).await;
+    assert_eq!(bench.standing().await.stored, None, "the floor held it back");
+    bench.apply(event("snapshot", T + TICK, json!({ "content": "row" }))).await;
+    bench.assert_stands_at(T + TICK).await;
+    bench.consumer().pass(barrier(T + TICK)).await.unwrap();
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// 21. A repair at an equal revision writes every chunk again, under new ids.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_rewrites_a_document_whose_chunks_were_damaged() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let damaged: Vec<Uuid> = bench.chunks().await.into_iter().collect();
+    bench.store().delete_chunks(&damaged).await.unwrap();
+    let mut repair = event("snapshot", T + TICK, json!({ "content": "a", "author_id": "A" }));
+    repair.event.repair = true;
+    bench.apply(repair.clone()).await;
+    bench.assert_stands_at(T + TICK).await;
+    bench.apply(repair).await;
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// A document that cannot be indexed is a dead letter, its former text is gone, and its neighbours are not touched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_document_is_alone_with_its_fault() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let poison = event("update", T + TICK, json!({ "content": 5 }));
+    let stale = bench.consumer().apply(vec![poison, neighbour.clone()], &bench.letters).await.unwrap();
+    bench.consumer().delete(&stale).await.unwrap();
+    assert_eq!(bench.letters.0.lock().unwrap()[0].stage, "clean");
+    bench.assert_stands_at(T + TICK).await;
+    assert!(bench.chunks().await.is_empty());
+    assert!(bench.standing().await.manifest.unwrap().error.is_some());
+    assert_eq!(bench.consumer().revision(&neighbour.identity).await.unwrap().get(), T);
+}

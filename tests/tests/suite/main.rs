@@ -1,0 +1,8 @@
+//! Tests of the whole way, on real servers, in one process so that they share them.
+#![allow(missing_docs, reason = "tests are named as sentences")]
+
+mod executions;
+mod kills;
+mod poison;
+mod settings;
+mod way;

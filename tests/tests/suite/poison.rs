@@ -1,0 +1,161 @@
+//! Bad input: each message and document ends indexed or in the dead letters with a true reason, its neighbours
+//! unharmed, the services alive.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use bson::{Bson, Document, doc};
+use lapin::options::{BasicGetOptions, BasicPublishOptions};
+use lapin::types::AMQPValue;
+use lapin::{BasicProperties, Connection, ConnectionProperties};
+use serde_json::json;
+use shared::topology::{DEAD_LETTERS, EXCHANGE};
+use tests::{World, audit, eventually};
+
+struct DeadLetter {
+    body: Vec<u8>,
+    reason: String,
+    stage: String,
+    error: String,
+}
+
+/// Takes the dead letters, as they come, until there are `count`.
+async fn dead_letters(world: &World, count: usize) -> Vec<DeadLetter> {
+    let connection = Connection::connect(&world.rabbitmq_uri, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let mut letters = Vec::new();
+    while letters.len() < count {
+        let letter = eventually(&format!("dead letter {} of {count}\n{}", letters.len() + 1, world.logs()), || async {
+            let options = BasicGetOptions { no_ack: true };
+            channel.basic_get(DEAD_LETTERS.into(), options).await?.context("the queue is empty")
+        })
+        .await;
+        let headers = letter.properties.headers().clone().unwrap_or_default();
+        let header = |name: &str| match headers.inner().get(name) {
+            Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+            other => panic!("{name}: {other:?}"),
+        };
+        letters.push(DeadLetter {
+            body: letter.data.clone(),
+            reason: header("x-twin-reason"),
+            stage: header("x-twin-stage"),
+            error: header("x-twin-error"),
+        });
+    }
+    letters
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_no_change_event_becomes_a_dead_letter_as_it_was() {
+    let mut world = World::started().await;
+    let posts = world.database.collection::<Document>("posts");
+    posts.insert_one(doc! { "_id": "before", "content": "a neighbour" }).await.unwrap();
+    world.until_found("neighbour", "before", "neighbour").await;
+    let bomb = zstd::bulk::compress(&vec![b' '; 65 << 20], 3).unwrap();
+    let valid = json!({"id": uuid::Uuid::nil(), "operation": "insert", "type": "posts", "id_kind": "str",
+        "entry_id": "x", "revision": 1, "occurred_at": "", "document": {}});
+    let with = |field: &str, value: serde_json::Value| {
+        let mut event = valid.clone();
+        event[field] = value;
+        event.to_string().into_bytes()
+    };
+    let messages: Vec<(&str, Option<&str>, Vec<u8>)> = vec![
+        ("not a change event", None, b"hello".to_vec()),
+        ("not a change event", None, Vec::new()),
+        ("not UTF-8", None, vec![b'"', 0xff, b'"']),
+        ("not zstd", Some("zstd"), b"plain".to_vec()),
+        ("decompresses to more than", Some("zstd"), bomb),
+        ("unknown content_encoding", Some("gzip"), b"{}".to_vec()),
+        ("missing field", None, json!({"operation": "insert"}).to_string().into_bytes()),
+        ("unknown variant `upsert`", None, with("operation", json!("upsert"))),
+        ("unknown variant `comments`", None, with("type", json!("comments"))),
+        ("recursion limit", None, format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes()),
+        ("entry_id", None, with("id_kind", json!("oid"))),
+    ];
+    let connection = Connection::connect(&world.rabbitmq_uri, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    for (_, encoding, body) in &messages {
+        let properties = encoding.map_or_else(BasicProperties::default, |encoding| {
+            BasicProperties::default().with_content_encoding(encoding.into())
+        });
+        let options = BasicPublishOptions::default();
+        channel.basic_publish(EXCHANGE.into(), "0".into(), options, body, properties).await.unwrap();
+    }
+    let mut errors: BTreeMap<Vec<u8>, String> = BTreeMap::new();
+    for letter in dead_letters(&world, messages.len()).await {
+        assert_eq!((letter.stage.as_str(), letter.reason.as_str()), ("decode", "undecodable"));
+        errors.insert(letter.body, letter.error);
+    }
+    for (reason, _, body) in &messages {
+        let error = errors.get(body).expect("the body is as it was");
+        assert!(error.contains(reason), "{error} does not say {reason}");
+    }
+    posts.insert_one(doc! { "_id": "after", "content": "another neighbour: wombat" }).await.unwrap();
+    world.until_found("wombat", "after", "wombat").await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_documents_are_indexed_or_dead_letters_with_a_true_reason() {
+    let mut world = World::started().await;
+    let articles = world.database.collection::<Document>("articles");
+    let deep = (0..90).fold(Bson::from("depth"), |inner, _| Bson::from(doc! { "a": inner }));
+    let huge = "Tides and ships. ".repeat(60_000);
+    let fine: Vec<(&str, Document)> = vec![
+        ("null content", doc! { "content": Bson::Null }),
+        ("no content", doc! {}),
+        ("plain string", doc! { "content": "a plain string" }),
+        ("only nulls", doc! { "content": { "Title": Bson::Null, "Content": Bson::Null } }),
+        ("blank", doc! { "content": { "Title": "", "Content": " \u{200b}\n" } }),
+        ("extra fields", doc! { "content": { "Content": "text" }, "views": 7, "deep": deep }),
+        ("a megabyte", doc! { "content": { "Content": huge } }),
+        ("control characters", doc! { "content": { "Content": "a\u{0}b\u{1b}[31mc\u{202e}d" } }),
+        ("one long word", doc! { "content": { "Content": "x".repeat(20_000) } }),
+    ];
+    let poison: Vec<(&str, Document)> = vec![
+        ("a number", doc! { "content": 5 }),
+        ("an array", doc! { "content": ["text"] }),
+        ("a number within", doc! { "content": { "Content": 5 } }),
+    ];
+    for (id, document) in fine.iter().chain(&poison) {
+        let mut document = document.clone();
+        document.insert("_id", *id);
+        articles.insert_one(document).await.unwrap();
+    }
+    let letters = dead_letters(&world, poison.len()).await;
+    for letter in &letters {
+        assert_eq!(letter.stage, "clean");
+        assert!(letter.error.contains("content"), "{}", letter.error);
+        let event: serde_json::Value = serde_json::from_slice(&letter.body).unwrap();
+        assert!(poison.iter().any(|(id, _)| event["entry_id"] == *id), "{event}");
+    }
+    eventually(&format!("every document has its manifest\n{}", world.logs()), || async {
+        let audit = audit(&world).await?;
+        audit.equal()?;
+        for (id, _) in &poison {
+            let manifest = audit.live.get(&format!("articles/{id}")).context("manifest")?;
+            ensure!(manifest["error"].is_string() && manifest["chunk_ids"] == json!([]), "{manifest}");
+        }
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    world.stop().await;
+}
+
+/// `_id`s that have no identity go to the dead letters from the producer; their neighbours go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unsupported_id_is_a_dead_letter_of_the_producer() {
+    let mut world = World::started().await;
+    let posts = world.database.collection::<Document>("posts");
+    let odd: Vec<Bson> = vec![5.5.into(), true.into(), doc! { "a": 1 }.into(), bson::DateTime::now().into()];
+    for id in &odd {
+        posts.insert_one(doc! { "_id": id, "content": "odd" }).await.unwrap();
+    }
+    posts.insert_one(doc! { "_id": "after", "content": "the neighbour: ocelot" }).await.unwrap();
+    for letter in dead_letters(&world, odd.len()).await {
+        assert_eq!(letter.stage, "map");
+        assert!(letter.error.contains("_id"), "{}", letter.error);
+    }
+    world.until_found("ocelot", "after", "ocelot").await;
+    world.stop().await;
+}
