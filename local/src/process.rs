@@ -6,26 +6,28 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// One process, by number and by handle. The handle stays with this process even after its number is given to another.
+/// One process, by number and by handle. The handle stays with this process even after its number is given to another; there is none
+/// if the process had ended before it could be opened.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
-    handle: OwnedFd,
+    handle: Option<OwnedFd>,
 }
 
 impl Process {
-    /// The process with this number now; None if there is none.
-    pub(crate) fn open(pid: u32) -> io::Result<Option<Self>> {
+    /// The process with this number now; with no such process, one that has ended.
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
         let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-            return Ok(None);
+            return Ok(Self { pid, handle: None });
         };
         match pidfd_open(number, PidfdFlags::empty()) {
-            Ok(handle) => Ok(Some(Self { pid, handle })),
-            Err(rustix::io::Errno::SRCH) => Ok(None),
+            Ok(handle) => Ok(Self { pid, handle: Some(handle) }),
+            Err(Errno::SRCH) => Ok(Self { pid, handle: None }),
             Err(error) => Err(error.into()),
         }
     }
@@ -36,39 +38,30 @@ impl Process {
 
     /// Sends a signal; a process that has ended is left in peace.
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        match pidfd_send_signal(&self.handle, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        match self.handle.as_ref().map_or(Ok(()), |handle| pidfd_send_signal(handle, signal)) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Resolves when the process has ended (a zombie counts as ended).
     pub(crate) async fn exited(&self) -> io::Result<()> {
-        let handle = AsyncFd::register_with_interest(self.handle.try_clone()?, Interest::READABLE)?;
+        let Some(handle) = &self.handle else {
+            return Ok(());
+        };
+        #[expect(deprecated, reason = "its successor is unsafe, and an owned descriptor cannot be exchanged, which is what the safety asks for")]
+        let handle = AsyncFd::with_interest(handle.try_clone()?, Interest::READABLE)?;
         handle.readable().await.map(|_| ())
     }
 
     /// Waits for the end, blocking this thread; true if it came in time.
     pub(crate) fn exited_within(&self, limit: Duration) -> bool {
         let limit = Timespec { tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), tv_nsec: limit.subsec_nanos().into() };
-        let mut handles = [PollFd::new(&self.handle, PollFlags::IN)];
-        matches!(poll(&mut handles, Some(&limit)), Ok(1..))
+        self.handle.as_ref().is_none_or(|handle| matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&limit)), Ok(1..)))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
         !self.exited_within(Duration::ZERO)
-    }
-
-    /// How it ended, `exit 2` or `signal 9`, as long as its parent has not asked; `unknown` after that.
-    pub(crate) fn end_status(&self) -> String {
-        // Field 52, the status as wait(2) gives it (proc(5)).
-        let Some(status) = stat_field(self.pid, 52).and_then(|status| status.parse::<i32>().ok()) else {
-            return "unknown".to_owned();
-        };
-        match (status & 0x7f, status >> 8) {
-            (0, code) => format!("exit {code}"),
-            (signal, _) => format!("signal {signal}"),
-        }
     }
 
     /// SIGTERM, then SIGKILL to what has not ended within the grace. Ok(true): it ended by itself.
@@ -135,7 +128,7 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_known() {
-        let me = Process::open(std::process::id()).unwrap().unwrap();
+        let me = Process::open(std::process::id()).unwrap();
         assert!(me.is_alive());
         assert!(me.belongs_to(&std::env::current_dir().unwrap()));
         assert!(!me.belongs_to(Path::new("/nowhere/at/all")));
@@ -146,10 +139,9 @@ mod tests {
     #[test]
     fn a_zombie_counts_as_ended() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        let process = Process::open(child.id()).unwrap().unwrap();
+        let process = Process::open(child.id()).unwrap();
         assert!(process.exited_within(Duration::from_secs(10)));
         assert!(!process.is_alive());
-        assert_eq!(process.end_status(), "exit 0");
         process.signal(Signal::KILL).unwrap();
         child.wait().unwrap();
     }
@@ -158,14 +150,14 @@ mod tests {
     async fn what_ignores_sigterm_is_killed_after_the_grace() {
         let mut child = std::process::Command::new("sh").args(["-c", "trap '' TERM; echo; read x"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        let process = Process::open(child.id()).unwrap().unwrap();
+        let process = Process::open(child.id()).unwrap();
         assert!(!process.end(Duration::from_millis(50)).await.unwrap());
         child.wait().unwrap();
     }
 
     #[test]
-    fn a_number_without_a_process_is_none() {
-        assert!(Process::open(0).unwrap().is_none());
-        assert!(Process::open(u32::MAX).unwrap().is_none());
+    fn a_number_without_a_process_is_one_that_has_ended() {
+        assert!(!Process::open(0).unwrap().is_alive());
+        assert!(!Process::open(u32::MAX).unwrap().is_alive());
     }
 }

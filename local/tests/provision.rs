@@ -30,14 +30,23 @@ async fn every_program_runs() {
     assert!(said(mongod.arg("--version")).starts_with("db version v"));
 
     let erlang = installation.rabbitmq.root.join("usr/lib/erlang/bin/erl");
-    assert_eq!(said(Command::new(erlang).args(["-noshell", "-eval", "ok = crypto:start(), io:format(\"runs\"), halt()."])), "runs");
+    assert_eq!(
+        said(Command::new(erlang).args(["-noshell", "-eval", "ok = crypto:start(), io:format(\"runs\"), halt()."])),
+        "runs"
+    );
     assert!(said(&mut rabbitmqctl(&installation)).trim().starts_with(|first: char| first.is_ascii_digit()));
 
     let load = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
     said(Command::new(&installation.python).args(["-c", load]).arg(&installation.onnxruntime));
     match &installation.qdrant {
         QdrantProgram::Native(program) => said(Command::new(program).arg("--version")),
-        QdrantProgram::Edge { python, python_path, program } => said(Command::new(python).env("PYTHONPATH", python_path).env("PYTHONDONTWRITEBYTECODE", "1").arg(program).arg("--help")),
+        QdrantProgram::Edge { python, python_path, program } => said(
+            Command::new(python)
+                .env("PYTHONPATH", python_path)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .arg(program)
+                .arg("--help"),
+        ),
     };
 }
 
@@ -45,7 +54,8 @@ async fn every_program_runs() {
 fn rabbitmqctl(installation: &Installation) -> Command {
     let root = &installation.rabbitmq.root;
     let versions = std::fs::read_dir(root.join("usr/lib/rabbitmq/lib")).unwrap();
-    let program = versions.flatten().map(|entry| entry.path().join("sbin/rabbitmqctl")).find(|path| path.is_file()).unwrap();
+    let program =
+        versions.flatten().map(|entry| entry.path().join("sbin/rabbitmqctl")).find(|path| path.is_file()).unwrap();
     let mut command = Command::new(program);
     let path = format!("{}:/usr/bin:/bin", root.join("usr/lib/erlang/bin").display());
     command.arg("version").env("PATH", path).env("HOME", std::env::temp_dir()).env("LC_ALL", "C.UTF-8");
@@ -58,7 +68,8 @@ async fn the_model_has_every_file_that_an_embedder_reads() {
     for name in ["model.onnx", "tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"] {
         assert!(folder.join(name).is_file(), "{name}");
     }
-    let tokenizer: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
+    let tokenizer: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
     assert!(tokenizer["truncation"].is_null() && tokenizer["padding"].is_null());
 }
 
@@ -75,7 +86,12 @@ async fn a_second_run_touches_nothing() {
 /// When each file of the parts, and the cache's own, was last written.
 fn times(installation: &Installation, cache: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let mut found = BTreeMap::new();
-    let parts = [installation.mongod.program.parent(), Some(&*installation.rabbitmq.root), Some(&*installation.model), installation.onnxruntime.parent()];
+    let parts = [
+        installation.mongod.program.parent(),
+        Some(&*installation.rabbitmq.root),
+        Some(&*installation.model),
+        installation.onnxruntime.parent(),
+    ];
     for part in parts.into_iter().flatten() {
         walk(part, &mut found);
     }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -185,5 +184,5 @@ async fn owner() {
     for private in [mongodb.as_ref(), rabbitmq.as_ref(), qdrant.as_ref()] {
         println!("owned {} {}", private.pid().unwrap(), private.folder().display());
     }
-    futures_util::stream::pending::<()>().next().await;
+    std::future::pending().await
 }

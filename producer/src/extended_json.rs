@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn the_deepest_document_that_mongodb_stores_is_converted() {
         let deep = (0..200).fold(doc! {"a": 1}, |inner, _| doc! {"a": inner});
-        assert!(converted(deep).to_string().ends_with("1}".to_owned().as_str().trim_start_matches('1').repeat(201).as_str()));
+        assert_eq!(converted(deep).to_string(), format!("{}1{}", "{\"a\":".repeat(201), "}".repeat(201)));
     }
 
     #[test]

@@ -232,5 +232,4 @@ impl Mapper {
 }
 
 #[cfg(test)]
-#[path = "mapping_tests.rs"]
 mod tests;

@@ -283,5 +283,4 @@ impl Window {
 }
 
 #[cfg(test)]
-#[path = "window_tests.rs"]
 mod tests;

@@ -82,7 +82,7 @@ mod tests {
             let id = |at| chunk_id(entry_id, at);
             for at in 0..chunks {
                 let dense = Some(1.0 - self.chunks.len() as f32 / 10_000.0);
-                self.chunks.push(Candidate { id: id(at), chunk: chunk(entry_id, ""), dense, bm25: None });
+                self.chunks.push(Candidate { id: id(at), chunk: chunk(entry_id, &at.to_string()), dense, bm25: None });
             }
             let chunk_ids = listed.iter().copied().map(id).collect();
             let listing = Listing { revision: Revision::from(7), deleted: false, chunk_ids };
@@ -92,7 +92,7 @@ mod tests {
         fn search(&self, limit: usize, per_document: usize) -> Vec<String> {
             let hits = search(self, limit, per_document).now_or_never().expect("a shelf answers at once").unwrap();
             assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
-            hits.into_iter().map(|hit| format!("{}{}", hit.chunk.identity.entry_id, hit.position)).collect()
+            hits.into_iter().map(|hit| format!("{}{}", hit.chunk.identity.entry_id, hit.chunk.text)).collect()
         }
     }
 

@@ -1,8 +1,6 @@
 //! Where to cut: the strongest boundary in a stretch of text, the last of these. Boundaries belong to the text around
 //! them, not to their distance from its beginning; so after an edit the cuts soon fall where they fell before.
 
-use std::ops::Range;
-
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::outline::Outline;
@@ -99,23 +97,30 @@ impl Structure<'_> {
     /// After the last sentence that ends in the window, by Unicode's rules (UAX #29).
     fn sentence_cut(&self, window: &Window) -> Option<usize> {
         // A line end within a paragraph ends no sentence, though it does in UAX #29.
-        let stretch = self.text[window.start..window.to].replace('\n', " ");
+        let stretch = self.stretch(window).replace('\n', " ");
         let ends = stretch.split_sentence_bound_indices().map(|(at, _)| window.start + at);
-        ends.filter(|&at| at >= window.from && at < window.to).last()
+        ends.filter(|at| (window.from..=window.to).contains(at)).last()
     }
 
     /// After the last blank, else between words, else between letters as people see them.
     fn word_cut(&self, window: &Window) -> usize {
-        let Range { start, end } = window.start..window.to;
-        let stretch = &self.text[start..end];
-        let inside = |at: usize| (at >= window.from && at < end).then_some(at);
-        let blank = stretch.char_indices().rev().find(|(_, c)| c.is_whitespace());
-        let blank = blank.and_then(|(at, c)| inside(start + at + c.len_utf8()));
-        blank
-            .or_else(|| stretch.split_word_bound_indices().filter_map(|(at, _)| inside(start + at)).last())
-            .or_else(|| stretch.grapheme_indices(true).filter_map(|(at, _)| inside(start + at)).last())
-            .or_else(|| stretch.grapheme_indices(true).map(|(at, _)| start + at).filter(|&at| at >= window.heading_from).last())
-            .unwrap_or(end)
+        let stretch = self.stretch(window);
+        let last = |from: usize, cuts: &mut dyn Iterator<Item = usize>| {
+            cuts.map(|at| window.start + at).filter(|at| (from..=window.to).contains(at)).last()
+        };
+        let blanks = stretch.char_indices().filter(|(_, c)| c.is_whitespace()).map(|(at, c)| at + c.len_utf8());
+        let words = stretch.split_word_bound_indices().map(|(at, _)| at);
+        let letters = || stretch.grapheme_indices(true).map(|(at, _)| at);
+        last(window.from, &mut { blanks })
+            .or_else(|| last(window.from, &mut { words }))
+            .or_else(|| last(window.from, &mut letters()))
+            .or_else(|| last(window.heading_from, &mut letters()))
+            .unwrap_or(window.to)
+    }
+
+    /// The text of the window and a little after it, to tell whether it ends at a boundary itself.
+    fn stretch(&self, window: &Window) -> &str {
+        &self.text[window.start..self.text.floor_char_boundary(window.to + LOOK)]
     }
 }
 

@@ -29,7 +29,7 @@ fn stays(character: char, last: char, next: Option<char>) -> bool {
         '\u{200c}' => joins(last),
         '\u{200d}' => joins(last) || (pictographic(last) && next.is_some_and(pictographic)),
         '\u{200b}' => unspaced(last) && next.is_some_and(unspaced),
-        '\u{fe00}'..='\u{fe0f}' => !last.is_ascii_alphabetic() && !last.is_whitespace() && !selects(last),
+        '\u{fe00}'..='\u{fe0f}' => !selects(last) && (pictographic(last) || ideograph(last) || matches!(last, '0'..='9' | '#' | '*')),
         '\u{e0100}'..='\u{e01ef}' => ideograph(last),
         // The flags of England, Scotland and Wales; anywhere else tags are hidden messages.
         '\u{e0020}'..='\u{e007f}' => matches!(last, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}'),
@@ -61,6 +61,8 @@ fn selects(character: char) -> bool {
     matches!(character, '\u{fe00}'..='\u{fe0f}')
 }
 
+/// Pictographs that stay what they are in compatibility form; enclosed letters become letters.
 fn pictographic(character: char) -> bool {
-    selects(character) || super::emoji::is_emoji(character)
+    let enclosed = matches!(character, '\u{1f100}'..='\u{1f1e5}' | '\u{1f200}'..='\u{1f2ff}' | '\u{2329}' | '\u{232a}');
+    selects(character) || (super::emoji::is_emoji(character) && !enclosed)
 }

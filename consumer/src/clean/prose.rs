@@ -83,7 +83,7 @@ fn unindented(line: &str) -> Option<&str> {
 fn prose_line(line: &str) -> String {
     let text = if line.is_ascii() { line.to_owned() } else { outside_code(line, normalize) };
     let words = text.trim();
-    if is_debris(words) {
+    if words.is_empty() || is_debris(words) {
         return String::new();
     }
     let mut tidy = " ".repeat(indentation(&text));

@@ -12,8 +12,16 @@ use super::progress::Step;
 use super::watch::watch;
 
 const REMEDY: &str = "this way of running needs Debian or one of its kin with apt; elsewhere use containers";
-const NO_MORE_THAN_NEEDED: &[&str] =
-    &["--recurse", "--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", "--no-pre-depends"];
+const NO_MORE_THAN_NEEDED: &[&str] = &[
+    "--recurse",
+    "--no-recommends",
+    "--no-suggests",
+    "--no-conflicts",
+    "--no-breaks",
+    "--no-replaces",
+    "--no-enhances",
+    "--no-pre-depends",
+];
 
 /// apt with lists and caches of its own where the system's are missing or stale; it changes nothing of the system's.
 pub(super) struct Apt {
@@ -39,7 +47,13 @@ impl Apt {
     /// Unpacks the wanted ones of all that `roots` depend on, themselves included; returns their names.
     ///
     /// The system's lists are tried first; they may be missing, as in a container image, or name versions that are gone.
-    pub(super) async fn unpack(&self, roots: &[&str], wanted: Wanted<'_>, target: &Path, step: &Step) -> Result<Vec<String>, ProvisionError> {
+    pub(super) async fn unpack(
+        &self,
+        roots: &[&str],
+        wanted: Wanted<'_>,
+        target: &Path,
+        step: &Step,
+    ) -> Result<Vec<String>, ProvisionError> {
         let downloads = target.with_extension("debs");
         let packages = match self.download(Lists::System, roots, wanted, &downloads, step).await {
             Err(ProvisionError::Tool { .. }) => {
@@ -68,13 +82,26 @@ impl Apt {
         Ok(said.lines().filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect())
     }
 
-    async fn download(&self, lists: Lists, roots: &[&str], wanted: Wanted<'_>, folder: &Path, step: &Step) -> Result<Vec<String>, ProvisionError> {
+    async fn download(
+        &self,
+        lists: Lists,
+        roots: &[&str],
+        wanted: Wanted<'_>,
+        folder: &Path,
+        step: &Step,
+    ) -> Result<Vec<String>, ProvisionError> {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).at(folder)?;
         let what = format!("Debian packages of {}", roots.join(", "));
         let depends = self.tool("apt-cache", lists)?.arg("depends").args(NO_MORE_THAN_NEEDED).args(roots).run().await?;
         let packages = closure(&depends.succeeded(&what, &self.cache)?.stdout, wanted);
-        let listed = self.tool("apt-get", lists)?.args(["--print-uris", "download"]).args(&packages).run().await?.succeeded(&what, &self.cache)?;
+        let listed = self
+            .tool("apt-get", lists)?
+            .args(["--print-uris", "download"])
+            .args(&packages)
+            .run()
+            .await?
+            .succeeded(&what, &self.cache)?;
         step.downloading(sizes(&listed.stdout));
         let call = self.tool("apt-get", lists)?.args(["-q", "download"]).args(&packages).folder(folder);
         watch(call.run(), folder, step).await?.succeeded(&what, &self.cache)?;
@@ -90,7 +117,11 @@ impl Apt {
     /// A package that is not known although the lists were just fetched: they were not.
     fn because(&self, error: ProvisionError, updated: &Finished) -> ProvisionError {
         match updated.fault("Debian's package lists", &self.cache) {
-            Some(network @ (ProvisionError::NoNetwork { .. } | ProvisionError::Untrusted { .. } | ProvisionError::NoSpace { .. })) => network,
+            Some(
+                network @ (ProvisionError::NoNetwork { .. }
+                | ProvisionError::Untrusted { .. }
+                | ProvisionError::NoSpace { .. }),
+            ) => network,
             _ => error,
         }
     }
@@ -113,7 +144,10 @@ impl Apt {
 
 /// Read after the system's settings. Hooks of the system are switched off; as root, apt would else drop to a user who cannot enter the cache.
 fn settings(own: &Path, lists: Lists) -> String {
-    let mut text = format!("Dir::Cache \"{}\";\nAPT::Sandbox::User \"root\";\nAcquire::Retries \"2\";\n", own.join("cache").display());
+    let mut text = format!(
+        "Dir::Cache \"{}\";\nAPT::Sandbox::User \"root\";\nAcquire::Retries \"2\";\n",
+        own.join("cache").display()
+    );
     if lists == Lists::Own {
         text += &format!("Dir::State::Lists \"{}\";\nAcquire::Languages \"none\";\n", own.join("lists").display());
         text += "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n";
@@ -123,13 +157,19 @@ fn settings(own: &Path, lists: Lists) -> String {
 
 /// Names at the start of a line; what follows indented are their dependencies, `<…>` are virtual, and `name:other` belongs to another architecture.
 fn closure(depends: &str, wanted: Wanted<'_>) -> Vec<String> {
-    let names = depends.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphanumeric()) && !line.contains(':'));
+    let names = depends
+        .lines()
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_alphanumeric()) && !line.contains(':'));
     names.map(str::trim).filter(|name| wanted(name)).map(str::to_owned).collect()
 }
 
 /// The sum of the third column of `'url' file size hash`.
 fn sizes(listed: &str) -> u64 {
-    listed.lines().filter(|line| line.starts_with('\'')).filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok()).sum()
+    listed
+        .lines()
+        .filter(|line| line.starts_with('\''))
+        .filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok())
+        .sum()
 }
 
 #[cfg(test)]

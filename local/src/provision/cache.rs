@@ -15,7 +15,11 @@ const LOCK_RETRY: Duration = Duration::from_millis(200);
 /// `$LLM_TWIN_CACHE`, else `$XDG_CACHE_HOME/llm-twin`, else `~/.cache/llm-twin`.
 pub fn default_cache() -> PathBuf {
     let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let user = || named("XDG_CACHE_HOME").or_else(|| named("HOME").map(|home| home.join(".cache"))).map(|folder| folder.join("llm-twin"));
+    let user = || {
+        named("XDG_CACHE_HOME")
+            .or_else(|| named("HOME").map(|home| home.join(".cache")))
+            .map(|folder| folder.join("llm-twin"))
+    };
     named("LLM_TWIN_CACHE").or_else(user).unwrap_or_else(|| std::env::temp_dir().join("llm-twin"))
 }
 
@@ -54,7 +58,8 @@ impl Cache {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {
-                    waiting.get_or_insert_with(|| progress.step("waiting for another run that provisions the same cache"));
+                    waiting
+                        .get_or_insert_with(|| progress.step("waiting for another run that provisions the same cache"));
                     tokio::time::sleep(LOCK_RETRY).await;
                 }
                 Err(TryLockError::Error(error)) => return Err(ProvisionError::Io { path, error }),

@@ -67,7 +67,9 @@ impl Tool {
     pub(super) async fn run_watched(mut self, heed: impl FnMut(&str)) -> Result<Finished, ProvisionError> {
         match self.communicate(heed).await {
             Ok(finished) => Ok(finished),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ProvisionError::MissingTool { tool: self.name, remedy: self.remedy }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(ProvisionError::MissingTool { tool: self.name, remedy: self.remedy })
+            }
             Err(error) => Err(ProvisionError::Io { path: self.name.into(), error }),
         }
     }
@@ -75,7 +77,8 @@ impl Tool {
     async fn communicate(&mut self, mut heed: impl FnMut(&str)) -> io::Result<Finished> {
         let mut child = self.command.spawn()?;
         let (mut out, mut err) = (lines(child.stdout.take()), lines(child.stderr.take()));
-        let mut finished = Finished { name: self.name.clone(), success: false, stdout: String::new(), output: String::new() };
+        let mut finished =
+            Finished { name: self.name.clone(), success: false, stdout: String::new(), output: String::new() };
         let (mut out_open, mut err_open) = (true, true);
         while out_open || err_open {
             let (line, is_out) = tokio::select! {
@@ -116,13 +119,19 @@ impl Finished {
     fn failure(&self, what: &str, cache: &Cache) -> ProvisionError {
         let what = what.to_owned();
         // A disk too full for the log is no reason to hide the fault.
-        let _ = File::options().create(true).append(true).open(cache.log()).and_then(|mut log| writeln!(log, "{what}: {}:\n{}", self.name, self.output));
+        let _ = File::options()
+            .create(true)
+            .append(true)
+            .open(cache.log())
+            .and_then(|mut log| writeln!(log, "{what}: {}:\n{}", self.name, self.output));
         match Fault::of(&self.output) {
             Fault::NoSpace => cache::no_space(&cache.log()),
             Fault::Hash(why) => ProvisionError::HashMismatch { what, why },
             Fault::Untrusted(why) => ProvisionError::Untrusted { what, why },
             Fault::Network(why) => ProvisionError::NoNetwork { what, why },
-            Fault::NoBuild(why) => ProvisionError::Architecture { what, machine: std::env::consts::ARCH.to_owned(), why },
+            Fault::NoBuild(why) => {
+                ProvisionError::Architecture { what, machine: std::env::consts::ARCH.to_owned(), why }
+            }
             Fault::Other(why) => ProvisionError::Tool { what, tool: self.name.clone(), why, log: cache.log() },
         }
     }
@@ -155,7 +164,9 @@ pub(super) fn is_program(path: &Path) -> bool {
 
 /// The program that an environment variable names in place of ours.
 pub(super) fn overridden(variable: &'static str) -> Result<Option<PathBuf>, ProvisionError> {
-    let Some(path) = std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) else { return Ok(None) };
+    let Some(path) = std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from) else {
+        return Ok(None);
+    };
     if is_program(&path) { Ok(Some(path)) } else { Err(ProvisionError::Override { variable, path }) }
 }
 

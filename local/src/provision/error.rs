@@ -11,25 +11,37 @@ pub enum ProvisionError {
     #[error("{tool} was not found: {remedy}")]
     MissingTool { tool: String, remedy: String },
     /// There is a Python, but none that will do.
-    #[error("{program} is Python {found}, and 3.11 or newer is needed: install one, or name it in the environment variable PYTHON")]
+    #[error(
+        "{program} is Python {found}, and 3.11 or newer is needed: install one, or name it in the environment variable PYTHON"
+    )]
     OldPython { program: String, found: String },
     /// The interpreter comes without pip and it could not be fetched.
-    #[error("{program} has no pip: install it (on Debian: apt-get install python3-pip), or name another interpreter in the environment variable PYTHON")]
+    #[error(
+        "{program} has no pip: install it (on Debian: apt-get install python3-pip), or name another interpreter in the environment variable PYTHON"
+    )]
     NoPip { program: String },
     /// Nothing answered at the other end.
-    #[error("{what}: the network cannot be reached ({why}): check the connection and any proxy or index settings, then try again")]
+    #[error(
+        "{what}: the network cannot be reached ({why}): check the connection and any proxy or index settings, then try again"
+    )]
     NoNetwork { what: String, why: String },
     /// The other end's certificate is not trusted here.
-    #[error("{what}: the server's TLS certificate is not trusted ({why}): install ca-certificates, or name your authority's file in PIP_CERT")]
+    #[error(
+        "{what}: the server's TLS certificate is not trusted ({why}): install ca-certificates, or name your authority's file in PIP_CERT"
+    )]
     Untrusted { what: String, why: String },
     /// The disk is full or nearly so.
     #[error("not enough disk space in {}: {free} MB free, {needed} MB needed: make room, or set LLM_TWIN_CACHE to a folder on another disk", folder.display())]
     NoSpace { folder: PathBuf, free: u64, needed: u64 },
     /// What came is not what is pinned.
-    #[error("{what}: the sha256 of what was fetched or built is not the pinned one ({why}): nothing of it was kept; try again, and if it stays so, do not trust the source")]
+    #[error(
+        "{what}: the sha256 of what was fetched or built is not the pinned one ({why}): nothing of it was kept; try again, and if it stays so, do not trust the source"
+    )]
     HashMismatch { what: String, why: String },
     /// No build for this machine.
-    #[error("{what}: there is no build for this Python on {machine} ({why}): use an x86_64 or aarch64 machine with glibc and CPython 3.11 to 3.14 (environment variable PYTHON)")]
+    #[error(
+        "{what}: there is no build for this Python on {machine} ({why}): use an x86_64 or aarch64 machine with glibc and CPython 3.11 to 3.14 (environment variable PYTHON)"
+    )]
     Architecture { what: String, machine: String, why: String },
     /// A program runs only with libraries that are not here.
     #[error("{program} needs {libraries}, which this system lacks: as root, apt-get install {packages}")]

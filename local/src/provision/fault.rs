@@ -13,7 +13,8 @@ pub(super) enum Fault {
 
 const NO_SPACE: &[&str] = &["No space left on device", "Disk quota exceeded", "You don't have enough free space"];
 const HASH: &[&str] = &["DO NOT MATCH THE HASHES", "Hash Sum mismatch", "Hashes of expected file"];
-const UNTRUSTED: &[&str] = &["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "certificate verification failed", "NO_PUBKEY"];
+const UNTRUSTED: &[&str] =
+    &["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "certificate verification failed", "NO_PUBKEY"];
 const NETWORK: &[&str] = &[
     "Temporary failure in name resolution",
     "Temporary failure resolving",
@@ -43,7 +44,9 @@ const NO_BUILD: &[&str] = &["No matching distribution found", "is not a supporte
 impl Fault {
     /// The order counts: a mirror that does not answer makes pip also say that it found no distribution.
     pub(super) fn of(output: &str) -> Self {
-        let find = |marks: &[&str]| output.lines().rev().find(|line| marks.iter().any(|mark| line.contains(mark))).map(shorten);
+        let find = |marks: &[&str]| {
+            output.lines().rev().find(|line| marks.iter().any(|mark| line.contains(mark))).map(shorten)
+        };
         None.or_else(|| find(NO_SPACE).map(|_| Self::NoSpace))
             .or_else(|| find(HASH).map(Self::Hash))
             .or_else(|| find(UNTRUSTED).map(Self::Untrusted))
@@ -63,8 +66,15 @@ fn last_error(output: &str) -> String {
 /// One line of at most 200 characters; of pip's nested exceptions the innermost.
 fn shorten(line: &str) -> String {
     let inner = line.rsplit("(Caused by ").next().unwrap_or(line);
-    let inner = inner.rsplit("object at 0x").next().and_then(|rest| rest.split_once(">: ")).map_or(inner, |(_, rest)| rest);
-    let inner = inner.trim().trim_end_matches(" - skipping").trim_end_matches([')', '\'', '"']);
+    let inner =
+        inner.rsplit("object at 0x").next().and_then(|rest| rest.split_once(">: ")).map_or(inner, |(_, rest)| rest);
+    let inner = inner
+        .split("')'")
+        .next()
+        .unwrap_or(inner)
+        .trim()
+        .trim_end_matches(" - skipping")
+        .trim_end_matches([')', '\'', '"']);
     inner.chars().filter(|character| !character.is_control()).take(200).collect()
 }
 
@@ -78,7 +88,7 @@ mod tests {
                       Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/numpy/\n\
                       ERROR: Could not find a version that satisfies the requirement numpy\nERROR: No matching distribution found for numpy";
         let Fault::Network(why) = Fault::of(output) else { panic!("{:?}", Fault::of(output)) };
-        assert_eq!(why, "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/numpy/");
+        assert_eq!(why, "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution");
     }
 
     #[test]
@@ -91,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_the_rest() {
-        assert_eq!(Fault::of("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"), Fault::NoSpace);
+        assert_eq!(
+            Fault::of("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"),
+            Fault::NoSpace
+        );
         assert_eq!(Fault::of("E: You don't have enough free space in /x/."), Fault::NoSpace);
     }
 
@@ -104,14 +117,19 @@ mod tests {
     #[test]
     fn an_untrusted_certificate_is_not_a_missing_network() {
         assert!(matches!(
-            Fault::of("connection broken by 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed'))'"),
+            Fault::of(
+                "connection broken by 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed'))'"
+            ),
             Fault::Untrusted(_)
         ));
     }
 
     #[test]
     fn anything_else_is_its_last_error_line() {
-        assert_eq!(Fault::of("Reading…\nE: Unable to locate package rabbitmq-server\n\n"), Fault::Other("E: Unable to locate package rabbitmq-server".to_owned()));
+        assert_eq!(
+            Fault::of("Reading…\nE: Unable to locate package rabbitmq-server\n\n"),
+            Fault::Other("E: Unable to locate package rabbitmq-server".to_owned())
+        );
         assert_eq!(Fault::of(""), Fault::Other("it said nothing".to_owned()));
     }
 }

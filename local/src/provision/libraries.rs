@@ -27,13 +27,23 @@ pub(super) async fn missing(program: &Path, folder: &Path, cache: &Cache) -> Res
     let said = call.run().await?;
     if !said.success && said.output.contains("not a dynamic executable") {
         let what = program.display().to_string();
-        return Err(ProvisionError::Architecture { what, machine: std::env::consts::ARCH.to_owned(), why: "the program is of another architecture".to_owned() });
+        return Err(ProvisionError::Architecture {
+            what,
+            machine: std::env::consts::ARCH.to_owned(),
+            why: "the program is of another architecture".to_owned(),
+        });
     }
     Ok(not_found(&said.succeeded("looking for shared libraries", cache)?.stdout))
 }
 
 /// Unpacks what `program` lacks into `folder`, as bare libraries; an error names what could not be had.
-pub(super) async fn supply(program: &Path, folder: &Path, apt: &Apt, cache: &Cache, step: &Step) -> Result<(), ProvisionError> {
+pub(super) async fn supply(
+    program: &Path,
+    folder: &Path,
+    apt: &Apt,
+    cache: &Cache,
+    step: &Step,
+) -> Result<(), ProvisionError> {
     let lacking = missing(program, folder, cache).await?;
     if lacking.is_empty() {
         return Ok(());
@@ -44,7 +54,11 @@ pub(super) async fn supply(program: &Path, folder: &Path, apt: &Apt, cache: &Cac
     let root = folder.with_extension("root");
     for choice in 0..2 {
         // One generation of names at a time: the other is unknown to this system's archive.
-        let packages: Vec<&str> = lacking.iter().filter_map(|library| candidates(library)).map(|names| names[choice.min(names.len() - 1)]).collect();
+        let packages: Vec<&str> = lacking
+            .iter()
+            .filter_map(|library| candidates(library))
+            .map(|names| names[choice.min(names.len() - 1)])
+            .collect();
         if !packages.is_empty() && apt.unpack(&packages, &wanted, &root, step).await.is_ok() {
             gather(&root, folder)?;
             break;
@@ -59,10 +73,17 @@ pub(super) async fn supply(program: &Path, folder: &Path, apt: &Apt, cache: &Cac
 
 /// The one line that says what to install.
 pub(super) fn lacks(program: &Path, libraries: &[String]) -> ProvisionError {
-    let mut packages: Vec<&str> = libraries.iter().map(|library| candidates(library).and_then(<[_]>::last).map_or(library.as_str(), |name| *name)).collect();
+    let mut packages: Vec<&str> = libraries
+        .iter()
+        .map(|library| candidates(library).and_then(<[_]>::last).map_or(library.as_str(), |name| *name))
+        .collect();
     packages.sort_unstable();
     packages.dedup();
-    ProvisionError::MissingLibrary { program: program.display().to_string(), libraries: libraries.join(", "), packages: packages.join(" ") }
+    ProvisionError::MissingLibrary {
+        program: program.display().to_string(),
+        libraries: libraries.join(", "),
+        packages: packages.join(" "),
+    }
 }
 
 fn candidates(library: &str) -> Option<&'static [&'static str]> {
@@ -71,7 +92,8 @@ fn candidates(library: &str) -> Option<&'static [&'static str]> {
 
 /// Lines such as `libcurl.so.4 => not found`.
 fn not_found(said: &str) -> Vec<String> {
-    let mut names: Vec<String> = said.lines().filter_map(|line| line.trim().strip_suffix(" => not found")).map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        said.lines().filter_map(|line| line.trim().strip_suffix(" => not found")).map(str::to_owned).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -112,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_missing_library_names_the_package_to_install() {
-        let error = lacks(Path::new("mongod"), &["libcrypto.so.3".to_owned(), "libssl.so.3".to_owned(), "libodd.so.9".to_owned()]);
+        let error = lacks(
+            Path::new("mongod"),
+            &["libcrypto.so.3".to_owned(), "libssl.so.3".to_owned(), "libodd.so.9".to_owned()],
+        );
         assert_eq!(
             error.to_string(),
             "mongod needs libcrypto.so.3, libssl.so.3, libodd.so.9, which this system lacks: as root, apt-get install libodd.so.9 libssl3"

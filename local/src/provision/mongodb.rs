@@ -34,7 +34,9 @@ impl MongoDb {
         let libraries = self.folder.join("lib");
         match given {
             Some(program) => Mongod { program: program.clone(), library_path: None },
-            None => Mongod { program: self.folder.join("mongod"), library_path: libraries.is_dir().then_some(libraries) },
+            None => {
+                Mongod { program: self.folder.join("mongod"), library_path: libraries.is_dir().then_some(libraries) }
+            }
         }
     }
 }

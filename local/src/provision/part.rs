@@ -33,7 +33,13 @@ pub(super) struct Workshop {
 
 impl Workshop {
     pub(super) fn new(cache: &Cache, python: Interpreter, progress: &Progress) -> Self {
-        Self { cache: cache.clone(), pip: Pip::new(cache, python.clone()), python, apt: Apt::new(cache), progress: progress.clone() }
+        Self {
+            cache: cache.clone(),
+            pip: Pip::new(cache, python.clone()),
+            python,
+            apt: Apt::new(cache),
+            progress: progress.clone(),
+        }
     }
 
     /// Makes a part unless it is there: the rename is the moment at which it is.

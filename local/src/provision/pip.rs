@@ -30,11 +30,28 @@ impl Pip {
     }
 
     /// Wheels only, each with one of its pinned hashes; no code of a package runs.
-    pub(super) async fn install(&self, requirements: &Requirements, options: &[&str], target: &Path, apt: &Apt, step: &Step) -> Result<(), ProvisionError> {
+    pub(super) async fn install(
+        &self,
+        requirements: &Requirements,
+        options: &[&str],
+        target: &Path,
+        apt: &Apt,
+        step: &Step,
+    ) -> Result<(), ProvisionError> {
         let scratch = target.with_extension("pip");
         fs::create_dir_all(&scratch).at(&scratch)?;
         let call = self.call(apt, step).await?.env("TMPDIR", &scratch);
-        let call = call.args(["install", "--require-hashes", "--only-binary", ":all:", "--no-input", "--progress-bar", "off", "--retries", "3"]);
+        let call = call.args([
+            "install",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-input",
+            "--progress-bar",
+            "off",
+            "--retries",
+            "2",
+        ]);
         let call = call.args(options).arg("--target").arg(target).arg("-r").arg(&requirements.path);
         let heed = |line: &str| {
             if let Some(bytes) = announced(line) {
@@ -56,7 +73,11 @@ impl Pip {
     fn bare(&self, packages: Option<&Path>) -> Tool {
         let call = self.python.tool().args(["-m", "pip"]).env("PYTHONUNBUFFERED", "1");
         // A user's configuration for indexes, proxies and certificates counts; one for places of installation would clash with --target.
-        let call = call.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0").env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_ROOT_USER_ACTION", "ignore");
+        let call = call
+            .env("PIP_USER", "0")
+            .env("PIP_REQUIRE_VIRTUALENV", "0")
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+            .env("PIP_ROOT_USER_ACTION", "ignore");
         match packages {
             Some(folder) => call.env("PYTHONPATH", folder),
             None => call,
@@ -73,7 +94,11 @@ impl Pip {
         apt.unpack(&["python3-pip"], &|package| package == "python3-pip", &root, step).await?;
         let packages = root.join("usr/lib/python3/dist-packages");
         let works = self.bare(Some(&packages)).arg("--version").run().await?.success;
-        if works { Ok(Some(packages)) } else { Err(ProvisionError::NoPip { program: self.python.program().display().to_string() }) }
+        if works {
+            Ok(Some(packages))
+        } else {
+            Err(ProvisionError::NoPip { program: self.python.program().display().to_string() })
+        }
     }
 }
 
@@ -98,7 +123,11 @@ fn announced(line: &str) -> Option<u64> {
         _ => return None,
     };
     let bytes = number.parse::<f64>().ok()? * factor;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a file's size, from pip's rounded figure")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a file's size, from pip's rounded figure"
+    )]
     Some(bytes as u64)
 }
 

@@ -52,7 +52,13 @@ impl Plan {
     pub(super) async fn make(&self, workshop: &Workshop) -> Result<(), ProvisionError> {
         let mongodb = async { if self.given_mongod.is_none() { workshop.ensure(&self.mongodb).await } else { Ok(()) } };
         let qdrant = async { if self.given_qdrant.is_none() { workshop.ensure(&self.qdrant).await } else { Ok(()) } };
-        let others = async { tokio::try_join!(workshop.ensure(&self.rabbitmq), workshop.ensure(&self.onnxruntime), workshop.ensure(&self.model)) };
+        let others = async {
+            tokio::try_join!(
+                workshop.ensure(&self.rabbitmq),
+                workshop.ensure(&self.onnxruntime),
+                workshop.ensure(&self.model)
+            )
+        };
         tokio::try_join!(Box::pin(mongodb), Box::pin(qdrant), Box::pin(others)).map(|_| ())
     }
 

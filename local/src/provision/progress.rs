@@ -74,7 +74,14 @@ impl Progress {
             Shown::Lines | Shown::Nowhere => None,
         };
         let started = Instant::now();
-        let state = State { doing: "started".to_owned(), downloading: false, bytes: 0, total: 0, shown_at: started, finished: false };
+        let state = State {
+            doing: "starting".to_owned(),
+            downloading: false,
+            bytes: 0,
+            total: 0,
+            shown_at: started,
+            finished: false,
+        };
         let step = Step { progress: self.clone(), what, started, bar, state: Mutex::new(state) };
         step.line("started");
         step
@@ -169,12 +176,18 @@ impl State {
         if !self.downloading {
             return self.doing.clone();
         }
+        if self.bytes == self.total {
+            // pip announces one file after the other: more may follow.
+            return format!("{}, {} so far", self.doing, megabytes(self.total));
+        }
         format!("{} {} of {}", self.doing, megabytes(self.bytes), megabytes(self.total))
     }
 }
 
 fn spinner(what: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner().with_style(style("{spinner} {prefix}: {msg} {elapsed:.dim}")).with_prefix(what.to_owned());
+    let bar = ProgressBar::new_spinner()
+        .with_style(style("{spinner} {prefix}: {msg} {elapsed:.dim}"))
+        .with_prefix(what.to_owned());
     bar.enable_steady_tick(SPIN_EVERY);
     bar
 }

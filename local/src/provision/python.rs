@@ -9,7 +9,8 @@ use super::cache::Cache;
 use super::command::{Tool, find_program};
 use super::error::{At, ProvisionError};
 
-const REMEDY: &str = "install Python 3.11 or newer (on Debian: apt-get install python3), or name one in the environment variable PYTHON";
+const REMEDY: &str =
+    "install Python 3.11 or newer (on Debian: apt-get install python3), or name one in the environment variable PYTHON";
 const OLDEST: (u32, u32) = (3, 11);
 /// What compiled packages depend on: its version and its machine.
 const ASK: &str = "import sys, platform, json; print(json.dumps({'program': sys.executable, 'version': list(sys.version_info[:2]), \
@@ -71,8 +72,12 @@ fn check(program: &str, said: &str) -> Result<Answer, ProvisionError> {
     let answer: Result<Answer, _> = serde_json::from_str(said.trim());
     match answer {
         Ok(answer) if answer.version >= OLDEST => Ok(answer),
-        Ok(Answer { version: (major, minor), .. }) => Err(ProvisionError::OldPython { program: program.to_owned(), found: format!("{major}.{minor}") }),
-        Err(_) => Err(ProvisionError::OldPython { program: program.to_owned(), found: "of an unknown kind".to_owned() }),
+        Ok(Answer { version: (major, minor), .. }) => {
+            Err(ProvisionError::OldPython { program: program.to_owned(), found: format!("{major}.{minor}") })
+        }
+        Err(_) => {
+            Err(ProvisionError::OldPython { program: program.to_owned(), found: "of an unknown kind".to_owned() })
+        }
     }
 }
 
@@ -94,8 +99,13 @@ mod tests {
 
     #[test]
     fn an_old_python_is_refused_with_its_version() {
-        let error = check("python3", r#"{"program": "/usr/bin/python3", "version": [3, 9], "abi": "cpython-39-x86_64"}"#).unwrap_err();
+        let error =
+            check("python3", r#"{"program": "/usr/bin/python3", "version": [3, 9], "abi": "cpython-39-x86_64"}"#)
+                .unwrap_err();
         assert!(error.to_string().starts_with("python3 is Python 3.9, and 3.11 or newer is needed"));
-        assert!(check("python3", r#"{"program": "/usr/bin/python3", "version": [3, 11], "abi": "cpython-311-x86_64"}"#).is_ok());
+        assert!(
+            check("python3", r#"{"program": "/usr/bin/python3", "version": [3, 11], "abi": "cpython-311-x86_64"}"#)
+                .is_ok()
+        );
     }
 }

@@ -58,22 +58,33 @@ impl Part for RabbitMq {
 
 /// `debian-12` and the like.
 fn release(os_release: &str) -> String {
-    let field = |name: &str| os_release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(|value| value.trim_matches('"'));
+    let field = |name: &str| {
+        os_release
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .map(|value| value.trim_matches('"'))
+    };
     format!("{}-{}", field("ID").unwrap_or("unknown"), field("VERSION_ID").unwrap_or("rolling"))
 }
 
 /// `erl` and `start`, which each stand in `bin` and in `erts-<version>/bin`.
 fn scripts(erlang: &Path) -> Result<Vec<PathBuf>, ProvisionError> {
     let folders = fs::read_dir(erlang).at(erlang)?.flatten().map(|entry| entry.path());
-    let runtimes = folders.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("erts-"))).map(|path| path.join("bin"));
+    let runtimes = folders
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("erts-")))
+        .map(|path| path.join("bin"));
     let folders = runtimes.chain([erlang.join("bin")]);
-    Ok(folders.flat_map(|folder| [folder.join("erl"), folder.join("start")]).filter(|script| script.is_file()).collect())
+    Ok(folders
+        .flat_map(|folder| [folder.join("erl"), folder.join("start")])
+        .filter(|script| script.is_file())
+        .collect())
 }
 
 /// `ERL_ROOTDIR` goes before the place that is written in, so that a script also runs where it was unpacked.
 fn relocate(script: &Path, place: &Path) -> Result<(), ProvisionError> {
     let text = fs::read_to_string(script).at(script)?;
-    fs::write(script, text.replace(WRITTEN_IN, &format!("ROOTDIR=\"${{ERL_ROOTDIR:-{}}}\"", place.display()))).at(script)
+    fs::write(script, text.replace(WRITTEN_IN, &format!("ROOTDIR=\"${{ERL_ROOTDIR:-{}}}\"", place.display())))
+        .at(script)
 }
 
 async fn run(erlang: &Path, cache: &Cache) -> Result<(), ProvisionError> {
@@ -97,7 +108,11 @@ fn programs(erlang: &Path) -> Result<Vec<PathBuf>, ProvisionError> {
         let matching = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
         Ok(matching.map(|entry| entry.path().join(rest)).filter(|path| path.is_file()).collect())
     };
-    let parts = [below(erlang, "erts-", "bin/beam.smp")?, below(erlang, "erts-", "bin/epmd")?, below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?];
+    let parts = [
+        below(erlang, "erts-", "bin/beam.smp")?,
+        below(erlang, "erts-", "bin/epmd")?,
+        below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?,
+    ];
     Ok(parts.concat())
 }
 
@@ -116,6 +131,9 @@ mod tests {
         let script = tempfile::NamedTempFile::new().unwrap();
         fs::write(script.path(), "    ROOTDIR=/usr/lib/erlang\nBINDIR=\"$ROOTDIR/erts/bin\"\n").unwrap();
         relocate(script.path(), Path::new("/c a/erlang")).unwrap();
-        assert_eq!(fs::read_to_string(script.path()).unwrap(), "    ROOTDIR=\"${ERL_ROOTDIR:-/c a/erlang}\"\nBINDIR=\"$ROOTDIR/erts/bin\"\n");
+        assert_eq!(
+            fs::read_to_string(script.path()).unwrap(),
+            "    ROOTDIR=\"${ERL_ROOTDIR:-/c a/erlang}\"\nBINDIR=\"$ROOTDIR/erts/bin\"\n"
+        );
     }
 }

@@ -26,5 +26,14 @@ pub(super) async fn watch<T>(work: impl Future<Output = T>, folder: &Path, step:
 /// Bytes of all files below; what vanishes meanwhile does not count.
 fn size(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries.flatten().map(|entry| if entry.file_type().is_ok_and(|kind| kind.is_dir()) { size(&entry.path()) } else { entry.metadata().map_or(0, |file| file.len()) }).sum()
+    entries
+        .flatten()
+        .map(|entry| {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                size(&entry.path())
+            } else {
+                entry.metadata().map_or(0, |file| file.len())
+            }
+        })
+        .sum()
 }

@@ -33,7 +33,7 @@ pub async fn start_cdc(settings: &Settings) -> Result<bool, StackError> {
             ended = producer.wait() => return ended.map(|status| status.success()).map_err(broken),
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {
-                if let Some(process) = producer.id().map(Process::open).transpose().map_err(broken)?.flatten() {
+                if let Some(process) = producer.id().map(Process::open).transpose().map_err(broken)? {
                     process.signal(rustix::process::Signal::TERM).map_err(broken)?;
                 }
             }

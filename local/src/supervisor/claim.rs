@@ -48,6 +48,6 @@ pub(crate) fn running(layout: &Layout) -> io::Result<Option<Process>> {
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
-        Err(TryLockError::WouldBlock) => pid_file::read(&path).map_or(Ok(None), Process::open),
+        Err(TryLockError::WouldBlock) => pid_file::read(&path).map(Process::open).transpose(),
     }
 }

@@ -42,8 +42,7 @@ pub(super) fn is_held(layout: &Layout, service: &str) -> bool {
     if !file.exists() {
         return false;
     }
-    let placer = pid_file::read(&file).and_then(|pid| Process::open(pid).ok().flatten());
-    let held = placer.is_some_and(|placer| placer.is_alive());
+    let held = pid_file::read(&file).is_some_and(|placer| Process::open(placer).is_ok_and(|placer| placer.is_alive()));
     if !held {
         let _ = std::fs::remove_file(&file);
     }

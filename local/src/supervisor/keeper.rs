@@ -66,7 +66,7 @@ impl Keeper {
         let ended = tokio::select! {
             ended = running.process().exited() => {
                 ended?;
-                warn!(service = name, pid, how = running.process().end_status(), "ended by itself");
+                warn!(service = name, pid, how = running.end_status(), "ended by itself");
                 return Ok(Ended::ByItself);
             }
             () = self.held() => Ended::Held,

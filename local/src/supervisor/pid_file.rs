@@ -28,5 +28,5 @@ pub(crate) fn process_of(layout: &Layout, service: &str) -> io::Result<Option<Pr
         return Ok(None);
     };
     let process = Process::open(pid)?;
-    Ok(process.filter(|process| process.is_alive() && process.belongs_to(layout.root())))
+    Ok((process.is_alive() && process.belongs_to(layout.root())).then_some(process))
 }

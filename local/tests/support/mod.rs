@@ -1,17 +1,19 @@
 //! What the tests of this crate share.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use local::{Installation, Progress};
 
 /// Everything that is needed, fetched on the first run.
-pub async fn installation() -> Installation {
+pub(crate) async fn installation() -> Installation {
     Box::pin(local::provision(&local::default_cache(), &Progress::quiet())).await.expect("provisioning")
 }
 
 /// Polls until it holds.
-pub async fn eventually(limit: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(limit: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !holds().await {
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
@@ -20,13 +22,13 @@ pub async fn eventually(limit: Duration, what: &str, mut holds: impl AsyncFnMut(
 }
 
 /// False for a process that is gone, and for a zombie whose parent has not asked yet.
-pub fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, fields)| !matches!(fields.trim_start().chars().next(), Some('Z' | 'X')))
 }
 
 /// The live processes that work in a folder or were told of it; their command lines.
-pub fn processes_of(folder: &Path) -> Vec<String> {
+pub(crate) fn processes_of(folder: &Path) -> Vec<String> {
     let pids = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| is_alive(*pid) && *pid != std::process::id())
         .filter_map(|pid| {
@@ -39,6 +41,6 @@ pub fn processes_of(folder: &Path) -> Vec<String> {
 }
 
 /// True if nobody listens there.
-pub fn is_free(port: u16) -> bool {
+pub(crate) fn is_free(port: u16) -> bool {
     std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
 }

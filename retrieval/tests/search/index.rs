@@ -29,13 +29,12 @@ struct Shared {
 static SHARED: OnceCell<Shared> = OnceCell::const_new();
 
 /// An empty index, for one test at a time.
-pub struct TestIndex {
-    pub qdrant: Qdrant,
-    pub index: Index,
-    pub meta: IndexMeta,
-    pub searcher: Searcher,
-    pub url: String,
-    pub settings: EmbeddingSettings,
+pub(crate) struct TestIndex {
+    pub(crate) qdrant: Qdrant,
+    pub(crate) index: Index,
+    pub(crate) searcher: Searcher,
+    pub(crate) url: String,
+    pub(crate) settings: EmbeddingSettings,
     embedder: Embedder,
     _turn: MutexGuard<'static, ()>,
 }
@@ -63,18 +62,18 @@ async fn shared() -> &'static Shared {
 }
 
 impl TestIndex {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (qdrant, turn, shared) = bare().await;
         let embedder = shared.embedder.clone();
         let meta = IndexMeta::new(embedder.info(), 8);
         let index = Index::ensure(&qdrant, &meta).await.expect("index is made");
         let searcher = Searcher::new(qdrant.clone(), embedder.clone());
         let (url, settings) = (shared.url.clone(), shared.settings.clone());
-        Self { qdrant, index, meta, searcher, url, settings, embedder, _turn: turn }
+        Self { qdrant, index, searcher, url, settings, embedder, _turn: turn }
     }
 
     /// Writes chunks without listing them, as a writer does before the manifest moves.
-    pub async fn put(&self, document: &Document, texts: &[&str]) -> Vec<Uuid> {
+    pub(crate) async fn put(&self, document: &Document, texts: &[&str]) -> Vec<Uuid> {
         let vectors = self.embedder.embed(texts.iter().map(ToString::to_string).collect()).await.expect("embedded");
         let points: Vec<PointStruct> =
             texts.iter().zip(vectors).enumerate().map(|(at, (text, dense))| document.point(at, text, dense)).collect();
@@ -84,7 +83,7 @@ impl TestIndex {
     }
 
     /// Moves the document's manifest.
-    pub async fn list(&self, document: &Document, chunk_ids: Vec<Uuid>) {
+    pub(crate) async fn list(&self, document: &Document, chunk_ids: Vec<Uuid>) {
         let manifest = Manifest {
             chunk_ids,
             metadata: document.metadata.clone(),
@@ -94,16 +93,16 @@ impl TestIndex {
     }
 
     /// Chunks and manifest: the document is live.
-    pub async fn write(&self, document: &Document, texts: &[&str]) {
+    pub(crate) async fn write(&self, document: &Document, texts: &[&str]) {
         let ids = self.put(document, texts).await;
         self.list(document, ids).await;
     }
 
-    pub async fn bury(&self, document: &Document) {
+    pub(crate) async fn bury(&self, document: &Document) {
         self.record(&self.index.documents, &Manifest::tombstone(document.identity.clone(), document.revision)).await;
     }
 
-    pub async fn introduce(&self, id: &str, full_name: &str) {
+    pub(crate) async fn introduce(&self, id: &str, full_name: &str) {
         let author = Author {
             identity: Identity { document_type: DocumentType::Users, id_kind: IdKind::Str, entry_id: id.into() },
             revision: Revision::from(1),
@@ -116,7 +115,7 @@ impl TestIndex {
         self.record(AUTHORS, &author).await;
     }
 
-    pub async fn delete(&self, chunk_ids: Vec<Uuid>) {
+    pub(crate) async fn delete(&self, chunk_ids: Vec<Uuid>) {
         let ids: Vec<PointId> = chunk_ids.into_iter().map(PointId::from).collect();
         let gone = DeletePointsBuilder::new(&self.index.chunks).points(PointsIdsList { ids }).wait(true);
         self.qdrant.delete_points(gone).await.expect("deleted");
@@ -130,7 +129,7 @@ impl TestIndex {
 }
 
 /// A server with no index on it, for one test at a time; its URL and the model's settings.
-pub async fn without_index() -> (Qdrant, MutexGuard<'static, ()>, String, EmbeddingSettings) {
+pub(crate) async fn without_index() -> (Qdrant, MutexGuard<'static, ()>, String, EmbeddingSettings) {
     let (qdrant, turn, shared) = bare().await;
     (qdrant, turn, shared.url.clone(), shared.settings.clone())
 }
@@ -150,18 +149,18 @@ async fn bare() -> (Qdrant, MutexGuard<'static, ()>, &'static Shared) {
 
 /// One revision of a document.
 #[derive(Clone)]
-pub struct Document {
-    pub identity: Identity,
-    pub revision: Revision,
-    pub metadata: Metadata,
+pub(crate) struct Document {
+    pub(crate) identity: Identity,
+    pub(crate) revision: Revision,
+    pub(crate) metadata: Metadata,
 }
 
 impl Document {
-    pub fn article(entry_id: &str) -> Self {
+    pub(crate) fn article(entry_id: &str) -> Self {
         Self::of(DocumentType::Articles, entry_id)
     }
 
-    pub fn of(document_type: DocumentType, entry_id: &str) -> Self {
+    pub(crate) fn of(document_type: DocumentType, entry_id: &str) -> Self {
         Self {
             identity: Identity { document_type, id_kind: IdKind::Str, entry_id: entry_id.into() },
             // Above 2^53, as every real one.
@@ -171,11 +170,11 @@ impl Document {
     }
 
     /// The document one change later.
-    pub fn changed(&self) -> Self {
+    pub(crate) fn changed(&self) -> Self {
         Self { revision: Revision::from(self.revision.get() + 1), ..self.clone() }
     }
 
-    pub fn by(mut self, author_id: &str) -> Self {
+    pub(crate) fn by(mut self, author_id: &str) -> Self {
         self.metadata.author_id = Some(author_id.into());
         self
     }

@@ -108,7 +108,7 @@ async fn what_a_person_did_wrong_is_one_line_and_code_2() {
         (vec!["search", "tea", "--limit", "0"], "1 to 1000"),
         (vec!["search", "tea", "--limit", "many"], "1 to 1000"),
         (vec!["search", "tea", "--jsn"], "--jsn"),
-        (vec!["context", "tea", "--tokens", "-1"], "TOKENS"),
+        (vec!["context", "tea", "--tokens", "few"], "TOKENS"),
     ] {
         assert_refused(&run(&url, &settings, &arguments).await, 2, part);
     }

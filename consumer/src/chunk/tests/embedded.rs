@@ -49,13 +49,15 @@ fn what_stands_over_a_chunk_takes_a_quarter_at_most() {
 #[test]
 fn a_file_stands_under_its_repository_and_path() {
     let document = document(Some("twin"), Some("src/search/vector.rs"), Format::Code, "fn main() {}");
-    let chunks = chunk(&document, &tokens(64)).unwrap();
-    assert_eq!(chunks, [Chunk {
+    let expected = |over: &str| Chunk {
         text: "fn main() {}".into(),
-        embedded_text: "twin\nsearch/vector.rs\n\nfn main() {}".into(),
+        embedded_text: format!("{over}\n\nfn main() {{}}"),
         path: Some("src/search/vector.rs".into()),
         symbol: None,
-    }]);
+    };
+    assert_eq!(chunk(&document, &tokens(64)).unwrap(), [expected("twin\nsrc/search/vector.rs")]);
+    // The file's name says more than its folders.
+    assert_eq!(chunk(&document, &tokens(44)).unwrap(), [expected("twin\nsearch/vector.rs")]);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use super::*;
 fn no_chunk_is_over_the_limit_whatever_the_text() {
     let long_word = "x".repeat(150);
     for text in [
-        "a".repeat(3_000), "ab/+".repeat(2_000), format!("{long_word} ").repeat(50), "。".repeat(1_000), "语言".repeat(1_000), "🎉".repeat(1_000),
-        "ไทย".repeat(1_000), "e\u{301}".repeat(1_000), format!("a{}", "\u{301}".repeat(5_000)), "\u{fdfa}".repeat(200), "𐎀".repeat(500),
-        "- ".repeat(1_000), "x \n\n".repeat(1_000), format!("{}x", "\n    ".repeat(3_000)), format!("a{}b", " ".repeat(20_000)), "�".repeat(300),
+        "a".repeat(1_500), "ab/+".repeat(500), format!("{long_word} ").repeat(20), "。".repeat(500), "语言".repeat(500), "🎉".repeat(500),
+        "ไทย".repeat(300), "e\u{301}".repeat(500), format!("a{}", "\u{301}".repeat(2_000)), "\u{fdfa}".repeat(100), "𐎀".repeat(300),
+        "- ".repeat(500), "x \n\n".repeat(500), format!("{}x", "\n    ".repeat(1_000)), format!("a{}b", " ".repeat(10_000)), "�".repeat(300),
     ] {
         for (limit, title) in [(1, None), (2, Some("A title")), (16, Some("A title")), (254, None), (254, Some("A title"))] {
             for format in [Format::Markdown, Format::Plain, Format::Code] {
@@ -54,7 +54,7 @@ fn the_limit_is_exact_for_the_model_itself() {
 #[test]
 fn large_texts_take_linear_time() {
     let start = Instant::now();
-    let many = |text: &str| text.repeat(300_000 / text.len());
+    let many = |text: &str| text.repeat(100_000 / text.len());
     for text in [many("a"), many(". "), format!("a.{}", many("\"")), many("# a\n"), many("```\n"), many("x\n"), many("🎉"), many("QUJD/"), format!("a{}b", many("\n"))] {
         let document = markdown(Some("Title"), &text);
         chunk(&document, &tokens(254)).unwrap();

@@ -36,7 +36,7 @@ fn underlined_titles_are_headings_and_numbers_in_code_are_not() {
 
 #[test]
 fn paragraphs_are_kept_whole_before_sentences_and_sentences_before_words() {
-    let sentence = "the text of a search and a vector and the text of a search.";
+    let sentence = "The text of a search and a vector and the text of a search.";
     let paragraphs = [sentence, sentence, sentence, sentence].join("\n\n");
     assert!(texts(&markdown(None, &paragraphs), 30).iter().all(|text| text.ends_with("search.")));
     let wrapped = [sentence; 6].join(" ").replace(" and", "\nand");

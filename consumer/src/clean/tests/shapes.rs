@@ -1,5 +1,7 @@
 //! What may stand in a raw document, and what is said of what may not.
 
+use shared::Metadata;
+
 use super::*;
 
 fn error(document_type: DocumentType, document: Value) -> String {

@@ -9,7 +9,8 @@ fn mathematical_letters_become_plain() {
 
 #[test]
 fn code_within_prose_is_not_normalised() {
-    assert_eq!(text_of("ﬁrst `ﬁrst` ``x`ﬁ`` ﬁ"), "first `ﬁrst` ``x`ﬁ`` fi");
+    assert_eq!(text_of("ﬁrst `ﬁrst` ``ﬁx`` ﬁ"), "first `ﬁrst` ``ﬁx`` fi");
+    assert_eq!(text_of("an odd ` in ﬁne prose"), "an odd ` in fine prose");
     let fenced = "Then:\n\n```rust\nlet s  =  \"ﬁ\";\n```\n\nﬁn";
     assert_eq!(text_of(fenced), fenced.replace("\n\nﬁn", "\n\nfin"));
 }

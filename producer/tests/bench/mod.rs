@@ -1,0 +1,322 @@
+//! A relay to put on the bench: its own database and virtual host on servers that all tests of this process share,
+//! the built program as a process of its own, and a reader of everything that it publishes.
+
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, QueueBindOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, ConnectionProperties};
+use local::{Installation, MongoDb, MongoDbOptions, Progress, RabbitMq};
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Collection, Database};
+use shared::{ChangeEvent, Operation, body, topology};
+use tokio::sync::mpsc;
+
+/// The number of partitions in these tests.
+pub(crate) const PARTITIONS: u16 = 4;
+/// Longest wait for anything: generous, since other builds share the machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The servers that the tests of this process share. They end with it.
+struct Servers {
+    installation: Installation,
+    mongodb: MongoDb,
+    rabbitmq: RabbitMq,
+}
+
+static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
+    // A runtime of its own, so that no test's end takes the servers along.
+    let start = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+        let servers = runtime.block_on(async {
+            let installation = installation().await;
+            let mongodb = MongoDb::start(&installation, MongoDbOptions::default()).await.expect("mongod");
+            let rabbitmq = RabbitMq::start(&installation).await.expect("rabbitmq");
+            Servers { installation, mongodb, rabbitmq }
+        });
+        std::mem::forget(runtime);
+        servers
+    };
+    std::thread::spawn(start).join().expect("servers start")
+});
+
+static TESTS: AtomicU32 = AtomicU32::new(0);
+
+/// The provisioned programs.
+pub(crate) async fn installation() -> Installation {
+    Box::pin(local::provision(&local::default_cache(), &Progress::quiet())).await.expect("provisioning")
+}
+
+fn servers() -> &'static Servers {
+    tokio::task::block_in_place(|| &*SERVERS)
+}
+
+/// URI of the shared MongoDB.
+pub(crate) fn mongodb_uri() -> String {
+    servers().mongodb.uri().to_owned()
+}
+
+/// One relay and all around it.
+pub(crate) struct Bench {
+    pub(crate) name: String,
+    pub(crate) database: Database,
+    pub(crate) rabbitmq_uri: String,
+    pub(crate) client: Client,
+}
+
+impl Bench {
+    /// A new database on the shared MongoDB, a new virtual host on the shared broker.
+    pub(crate) async fn new() -> Self {
+        let name = format!("relay{}", TESTS.fetch_add(1, Ordering::Relaxed));
+        let rabbitmq_uri = servers().rabbitmq.create_vhost(&name).await.expect("vhost");
+        Self::with_broker(name, rabbitmq_uri).await
+    }
+
+    /// The same with a broker of the caller's.
+    pub(crate) async fn over(rabbitmq: &RabbitMq) -> Self {
+        let name = format!("relay{}", TESTS.fetch_add(1, Ordering::Relaxed));
+        Self::with_broker(name, rabbitmq.uri().to_owned()).await
+    }
+
+    async fn with_broker(name: String, rabbitmq_uri: String) -> Self {
+        let client = Client::with_uri_str(servers().mongodb.uri()).await.expect("client");
+        Self { database: client.database(&name), name, rabbitmq_uri, client }
+    }
+
+    /// A watched collection.
+    pub(crate) fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    /// The stored checkpoint, if it has a position.
+    pub(crate) async fn checkpoint(&self) -> Option<Document> {
+        let checkpoints = self.client.database("twin_cdc").collection::<Document>("checkpoints");
+        let stored = checkpoints.find_one(doc! {"_id": &self.name}).await.expect("checkpoint")?;
+        stored.contains_key("position").then_some(stored)
+    }
+
+    /// The program with this bench's settings.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_producer"));
+        command
+            .env_clear()
+            .current_dir(std::env::temp_dir())
+            .env("MONGODB_URI", servers().mongodb.uri())
+            .env("MONGODB_DATABASE", &self.name)
+            .env("RABBITMQ_URI", &self.rabbitmq_uri)
+            .env("PARTITIONS", PARTITIONS.to_string())
+            .env("PRODUCER_HTTP_LISTEN", "127.0.0.1:0");
+        command
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self) -> Producer {
+        Producer::spawn(self.command().arg("run"))
+    }
+
+    /// Reads everything that is published from now on, and what is in the queues.
+    pub(crate) async fn read(&self) -> Reader {
+        Reader::open(&self.rabbitmq_uri).await
+    }
+}
+
+/// The program as a process; killed when dropped.
+pub(crate) struct Producer(Child);
+
+impl Producer {
+    /// Starts it.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::null()).spawn().expect("producer starts"))
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) async fn stop(&mut self) -> Option<i32> {
+        let stopped = Command::new("kill").arg(self.0.id().to_string()).status().expect("kill");
+        assert!(stopped.success());
+        self.ended().await
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("wait") {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the producer did not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a finished program said and its exit code.
+pub(crate) fn output(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let status = child.wait().expect("ends");
+    let mut said = String::new();
+    child.stdout.take().expect("stdout").read_to_string(&mut said).expect("text");
+    child.stderr.take().expect("stderr").read_to_string(&mut said).expect("text");
+    (status.code(), said)
+}
+
+/// A message as it arrived.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) partition: u16,
+    pub(crate) event: ChangeEvent,
+}
+
+/// Consumes every queue.
+pub(crate) struct Reader {
+    connection: Connection,
+    pub(crate) channel: Channel,
+    messages: mpsc::UnboundedReceiver<(String, Delivery)>,
+    /// All that has arrived so far.
+    pub(crate) arrived: Vec<Arrived>,
+    /// All dead letters so far.
+    pub(crate) dead: Vec<Delivery>,
+}
+
+impl Reader {
+    /// Declares the topology, so that it may come before the producer.
+    pub(crate) async fn open(uri: &str) -> Self {
+        let connection = Connection::connect(uri, ConnectionProperties::default()).await.expect("broker");
+        let channel = connection.create_channel().await.expect("channel");
+        topology::declare(&channel, PARTITIONS).await.expect("topology");
+        let (sender, messages) = mpsc::unbounded_channel();
+        let queues = (0..PARTITIONS).map(topology::partition_queue).chain([topology::DEAD_LETTERS.to_owned()]);
+        for queue in queues {
+            let options = BasicConsumeOptions::default();
+            let consumed = channel.basic_consume(queue.clone().into(), "".into(), options, FieldTable::default());
+            let mut consumer = consumed.await.expect("consume");
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while let Some(Ok(delivery)) = consumer.next().await {
+                    let _ = delivery.ack(BasicAckOptions::default()).await;
+                    let _ = sender.send((queue.clone(), delivery));
+                }
+            });
+        }
+        Self { connection, channel, messages, arrived: Vec::new(), dead: Vec::new() }
+    }
+
+    /// Reads on until it holds for all that has arrived.
+    pub(crate) async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !holds(self) {
+            match tokio::time::timeout_at(deadline, self.messages.recv()).await {
+                Ok(Some((queue, delivery))) => self.take(&queue, delivery),
+                ended => panic!("{ended:?} before: {what}; arrived: {:#?}", self.summary()),
+            }
+        }
+    }
+
+    /// Reads what arrives until nothing has for so long.
+    pub(crate) async fn settle(&mut self, quiet: Duration) {
+        while let Ok(Some((queue, delivery))) = tokio::time::timeout(quiet, self.messages.recv()).await {
+            self.take(&queue, delivery);
+        }
+    }
+
+    fn take(&mut self, queue: &str, delivery: Delivery) {
+        let Some(partition) = queue.strip_prefix("twin.changes.").and_then(|partition| partition.parse().ok()) else {
+            return self.dead.push(delivery);
+        };
+        let encoding = delivery.properties.content_encoding().as_ref().map(|encoding| encoding.as_str());
+        let event = body::decode(&delivery.data, encoding).expect("a change event");
+        assert_eq!(delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()), Some(event.id.to_string()));
+        assert_eq!(*delivery.properties.delivery_mode(), Some(2));
+        if let Some(identity) = event.identity() {
+            assert_eq!(identity.partition(PARTITIONS), partition, "{identity}");
+        }
+        self.arrived.push(Arrived { partition, event });
+    }
+
+    /// How often an operation has arrived for a collection.
+    pub(crate) fn count(&self, operation: Operation, collection: &str) -> usize {
+        let matches = |arrived: &&Arrived| {
+            arrived.event.operation == operation && arrived.event.document_type().as_str() == collection
+        };
+        self.arrived.iter().filter(matches).count()
+    }
+
+    /// The events of one document, in the order of their arrival.
+    pub(crate) fn of(&self, collection: &str, entry_id: &str) -> Vec<&ChangeEvent> {
+        let matches = |event: &&ChangeEvent| {
+            event.identity().is_some_and(|identity| {
+                identity.document_type.as_str() == collection && identity.entry_id == entry_id
+            })
+        };
+        self.arrived.iter().map(|arrived| &arrived.event).filter(matches).collect()
+    }
+
+    /// First arrivals of each document's changes are in the order of their revisions.
+    pub(crate) fn assert_no_inversion(&self) {
+        let mut highest = std::collections::HashMap::new();
+        let mut seen = std::collections::HashSet::new();
+        for Arrived { event, .. } in &self.arrived {
+            let Some(identity) = event.identity() else { continue };
+            if !seen.insert(event.id) || event.operation == Operation::Snapshot {
+                continue;
+            }
+            let former = highest.insert(identity.clone(), event.revision);
+            assert!(former < Some(event.revision), "{identity}: {former:?} before {}", event.revision);
+        }
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let line = |arrived: &Arrived| {
+            let event = &arrived.event;
+            format!("{} {} {:?} {}", arrived.partition, event.operation.as_str(), event.subject, event.revision)
+        };
+        self.arrived.iter().rev().take(20).map(line).collect()
+    }
+
+    /// Unbinds a partition's queue: its messages find no way.
+    pub(crate) async fn unbind(&self, partition: u16) {
+        let (queue, key) = (topology::partition_queue(partition), partition.to_string());
+        let unbound = self.channel.queue_unbind(queue.into(), topology::EXCHANGE.into(), key.into(), FieldTable::default());
+        unbound.await.expect("unbind");
+    }
+
+    /// Binds it again.
+    pub(crate) async fn bind(&self, partition: u16) {
+        let (queue, key) = (topology::partition_queue(partition), partition.to_string());
+        let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+        self.channel.queue_bind(queue.into(), topology::EXCHANGE.into(), key.into(), options, arguments).await.expect("bind");
+    }
+
+    /// Closes the connection; consumers give their prefetched messages back.
+    pub(crate) async fn close(self) {
+        let _ = self.connection.close(200, "done".into()).await;
+    }
+}
+
+/// Polls until it holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
