@@ -153,7 +153,8 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_is_not_there_is_one_that_has_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let guarded = Guarded::spawn(&Launch::new("/no/such/program", folder.path()), &folder.path().join("log"), None).unwrap();
+        let guarded =
+            Guarded::spawn(&Launch::new("/no/such/program", folder.path()), &folder.path().join("log"), None).unwrap();
         guarded.process().exited().await.unwrap();
         assert_eq!(guarded.end_status(), "exit 127");
     }

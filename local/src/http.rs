@@ -14,7 +14,9 @@ pub(crate) async fn status(method: &str, address: &str, path: &str, basic_auth: 
 
 fn request(method: &str, address: &str, path: &str, basic_auth: Option<&str>) -> String {
     let authorization = basic_auth.map(|encoded| format!("Authorization: Basic {encoded}\r\n")).unwrap_or_default();
-    format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n")
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    )
 }
 
 async fn exchange(address: &str, request: &str) -> io::Result<u16> {

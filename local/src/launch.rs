@@ -19,7 +19,12 @@ const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 impl Launch {
     /// A program whose home and working folder is `folder`.
     pub(crate) fn new(program: impl Into<PathBuf>, folder: &Path) -> Self {
-        let launch = Self { program: program.into(), arguments: Vec::new(), environment: BTreeMap::new(), folder: folder.to_owned() };
+        let launch = Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            folder: folder.to_owned(),
+        };
         launch.env("PATH", SYSTEM_PATH).env("HOME", folder.display()).env("LANG", "C.UTF-8")
     }
 

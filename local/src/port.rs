@@ -36,8 +36,7 @@ pub(crate) fn holder(port: u16) -> Option<String> {
 fn listener(port: u16) -> Option<u32> {
     let inodes = listening_inodes(port);
     let wanted: HashSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    let processes = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    processes.into_iter().find(|pid| has_open(*pid, &wanted))
+    process::all().into_iter().find(|pid| has_open(*pid, &wanted))
 }
 
 /// The inodes of the sockets in state LISTEN (0A) on the port, by `/proc/net/tcp` and `tcp6` (proc(5)).
@@ -47,7 +46,8 @@ fn listening_inodes(port: u16) -> Vec<String> {
     let rows = tables.iter().flat_map(|table| table.lines().skip(1));
     rows.filter_map(|row| {
         let fields: Vec<&str> = row.split_whitespace().collect();
-        (fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A").then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+        (fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A")
+            .then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
     })
     .collect()
 }
@@ -56,7 +56,9 @@ fn has_open(pid: u32, links: &HashSet<String>) -> bool {
     let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
         return false;
     };
-    descriptors.flatten().any(|descriptor| std::fs::read_link(descriptor.path()).is_ok_and(|link| link.to_str().is_some_and(|link| links.contains(link))))
+    descriptors.flatten().any(|descriptor| {
+        std::fs::read_link(descriptor.path()).is_ok_and(|link| link.to_str().is_some_and(|link| links.contains(link)))
+    })
 }
 
 #[cfg(test)]

@@ -49,15 +49,23 @@ impl Process {
         let Some(handle) = &self.handle else {
             return Ok(());
         };
-        #[expect(deprecated, reason = "its successor is unsafe, and an owned descriptor cannot be exchanged, which is what the safety asks for")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe, and an owned descriptor cannot be exchanged, which is what the safety asks for"
+        )]
         let handle = AsyncFd::with_interest(handle.try_clone()?, Interest::READABLE)?;
         handle.readable().await.map(|_| ())
     }
 
     /// Waits for the end, blocking this thread; true if it came in time.
     pub(crate) fn exited_within(&self, limit: Duration) -> bool {
-        let limit = Timespec { tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), tv_nsec: limit.subsec_nanos().into() };
-        self.handle.as_ref().is_none_or(|handle| matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&limit)), Ok(1..)))
+        let limit = Timespec {
+            tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        self.handle
+            .as_ref()
+            .is_none_or(|handle| matches!(poll(&mut [PollFd::new(handle, PollFlags::IN)], Some(&limit)), Ok(1..)))
     }
 
     pub(crate) fn is_alive(&self) -> bool {
@@ -78,8 +86,19 @@ impl Process {
     /// True if its program, working folder or arguments lie in the folder (an absolute path): so a number read from
     /// an old pid file is known to be ours. The handle was opened before, so the answer is about the process held.
     pub(crate) fn belongs_to(&self, folder: &Path) -> bool {
-        let at = |link: &str| std::fs::read_link(format!("/proc/{}/{link}", self.pid)).is_ok_and(|path| path.starts_with(folder));
+        let at = |link: &str| {
+            std::fs::read_link(format!("/proc/{}/{link}", self.pid)).is_ok_and(|path| path.starts_with(folder))
+        };
         at("exe") || at("cwd") || self.mentions(folder)
+    }
+
+    /// True if it was started from this file, though the file may have been replaced since.
+    pub(crate) fn runs(&self, program: &Path) -> bool {
+        let Ok(running) = std::fs::read_link(format!("/proc/{}/exe", self.pid)) else {
+            return false;
+        };
+        let running = running.to_string_lossy().into_owned();
+        Path::new(running.strip_suffix(" (deleted)").unwrap_or(&running)) == program
     }
 
     fn mentions(&self, folder: &Path) -> bool {
@@ -88,10 +107,19 @@ impl Process {
     }
 }
 
+/// The numbers of all processes.
+pub(crate) fn all() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
 /// The arguments a process was started with; none if it is gone or not ours to see.
 pub(crate) fn command_line(pid: u32) -> Vec<String> {
     let raw = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    raw.split(|byte| *byte == 0).filter(|part| !part.is_empty()).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+    raw.split(|byte| *byte == 0)
+        .filter(|part| !part.is_empty())
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
 }
 
 /// The short name of a process, such as `mongod`.
@@ -148,7 +176,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_ignores_sigterm_is_killed_after_the_grace() {
-        let mut child = std::process::Command::new("sh").args(["-c", "trap '' TERM; echo; read x"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "trap '' TERM; echo; read x"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         let process = Process::open(child.id()).unwrap();
         assert!(!process.end(Duration::from_millis(50)).await.unwrap());

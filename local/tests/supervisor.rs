@@ -162,8 +162,12 @@ async fn a_held_service_is_stopped_until_the_hold_is_gone() {
 #[tokio::test]
 async fn a_second_supervisor_is_refused() {
     let stack = Stack::start().await;
-    let mut second =
-        Command::new(PROGRAM).args(["supervise", "--dir"]).arg(stack.layout.root()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut second = Command::new(PROGRAM)
+        .args(["supervise", "--dir"])
+        .arg(stack.layout.root())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut said = String::new();
     second.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(!second.wait().unwrap().success());
@@ -226,4 +230,15 @@ fn without_a_stack_each_command_says_so() {
         let output = run(&[command], &nowhere);
         assert_eq!(output.status.code(), Some(code), "{command}");
     }
+}
+
+#[tokio::test]
+async fn stop_ends_a_program_started_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::create(folder.path()).unwrap();
+    std::fs::copy("/bin/sleep", layout.program("producer")).unwrap();
+    let mut by_hand = Command::new(layout.program("producer")).arg("1000").current_dir("/").spawn().unwrap();
+    std::fs::remove_file(layout.program("producer")).unwrap(); // as an exchange for a newer one does
+    assert!(run(&["stop"], layout.root()).status.success());
+    assert!(!by_hand.wait().unwrap().success());
 }

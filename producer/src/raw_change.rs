@@ -65,6 +65,19 @@ impl RawChange {
         self.0.get("fullDocument").ok().flatten().and_then(RawBsonRef::as_document)
     }
 
+    /// Whether an event of this kind bears a document.
+    pub(crate) fn has_document(&self) -> Result<bool, MalformedChange> {
+        Ok(matches!(self.operation()?, "insert" | "update" | "replace"))
+    }
+
+    /// The event with its document put back.
+    pub(crate) fn with_document(mut self, document: Option<RawDocumentBuf>) -> Self {
+        if let Some(document) = document {
+            self.0.append(bson::cstr!("fullDocument"), document);
+        }
+        self
+    }
+
     fn name_in(&self, namespace: &str, part: &str) -> Option<&str> {
         self.0.get_document(namespace).ok()?.get_str(part).ok()
     }

@@ -293,6 +293,24 @@ async fn a_standby_takes_over_after_kill_9() {
     assert!(killed.elapsed() < Duration::from_secs(6), "{:?}", killed.elapsed());
 }
 
+/// 9 MB set anew make an event of 18 MB, which MongoDB cannot send.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_over_16_mb_is_relayed_with_its_document() {
+    let bench = Bench::new().await;
+    let posts = bench.collection("posts");
+    posts.insert_one(doc! {"_id": 1, "content": "small"}).await.unwrap();
+    let mut reader = bench.read().await;
+    let _producer = bench.start();
+    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    let content = "x".repeat(9 << 20);
+    posts.update_one(doc! {"_id": 1}, doc! {"$set": {"content": &content}}).await.unwrap();
+    posts.insert_one(doc! {"_id": 2}).await.unwrap();
+    reader.until("what follows", |r| !r.of("posts", "2").is_empty()).await;
+    reader.until("the large one", |r| r.count(Operation::Update, "posts") == 1).await;
+    let updated = reader.of("posts", "1").pop().unwrap();
+    assert_eq!(updated.document.as_ref().unwrap()["content"].as_str().map(str::len), Some(content.len()));
+}
+
 async fn break_history(bench: &Bench) {
     let checkpoints = bench.client.database("twin_cdc").collection::<Document>("checkpoints");
     let broken = doc! {"$set": {"position": {"token": {"_data": "82FFFF"}}}};

@@ -137,32 +137,19 @@ fn without_overlap<'a>(text: &'a str, known: &str) -> &'a str {
 
 /// The longest beginning of whole words that fits, marked as cut.
 fn longest_beginning(text: &str, fits: impl Fn(&str) -> bool) -> Option<String> {
-    let ends: Vec<usize> =
-        text.split_word_ends().skip(FEWEST_WORDS - 1).collect();
+    let ends: Vec<usize> = word_ends(text).skip(FEWEST_WORDS - 1).collect();
     let cut = |end: usize| format!("{} …", text[..end].trim_end());
     let fitting = ends.partition_point(|&end| fits(&cut(end)));
     Some(cut(*ends.get(fitting.checked_sub(1)?)?))
 }
 
-trait WordEnds {
-    fn split_word_ends(&self) -> impl Iterator<Item = usize>;
-}
-
-impl WordEnds for str {
-    /// Where words end, in bytes; any character counts as a word's end in scripts without spaces.
-    fn split_word_ends(&self) -> impl Iterator<Item = usize> {
-        let mut characters = self.char_indices().peekable();
-        std::iter::from_fn(move || {
-            loop {
-                let (at, c) = characters.next()?;
-                let next = characters.peek().map(|(_, next)| *next);
-                let ends = next.is_none_or(char::is_whitespace) || (!c.is_ascii() && !c.is_lowercase());
-                if !c.is_whitespace() && ends {
-                    return Some(at + c.len_utf8());
-                }
-            }
-        })
-    }
+/// Where words end, in bytes; any character counts as a word's end in scripts without spaces.
+fn word_ends(text: &str) -> impl Iterator<Item = usize> {
+    let next = text.chars().skip(1).map(Some).chain([None]);
+    text.char_indices().zip(next).filter_map(|((at, c), next)| {
+        let ends = next.is_none_or(char::is_whitespace) || !(c.is_ascii() || c.is_lowercase() || c.is_uppercase());
+        (ends && !c.is_whitespace()).then_some(at + c.len_utf8())
+    })
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ mod hit;
 mod lines;
 mod qdrant_store;
 mod query;
-mod ranking;
 #[cfg(test)]
 mod races;
+mod ranking;
 mod rounds;
 mod search;
 mod searcher;

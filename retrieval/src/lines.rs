@@ -79,7 +79,8 @@ mod tests {
         let Value::Object(fields) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         let mut names: Vec<_> = fields.keys().map(String::as_str).collect();
         names.sort_unstable();
-        let contract = ["author_id", "entry_id", "id_kind", "link", "path", "revision", "score", "text", "title", "type"];
+        let contract =
+            ["author_id", "entry_id", "id_kind", "link", "path", "revision", "score", "text", "title", "type"];
         assert_eq!(names, contract);
         assert_eq!(fields["revision"], Value::from(3_855_425_992_956_837_889_i64));
         assert_eq!(fields["path"], Value::Null);

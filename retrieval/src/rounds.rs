@@ -59,10 +59,10 @@ impl Rounds {
     pub(crate) fn take(&mut self, candidates: Vec<Candidate>) {
         for candidate in candidates {
             let identity = &candidate.chunk.identity;
-            let document = self.documents.entry(identity.manifest_id()).or_insert_with(|| Document {
-                identity: identity.clone(),
-                state: State::open(None, 0),
-            });
+            let document = self
+                .documents
+                .entry(identity.manifest_id())
+                .or_insert_with(|| Document { identity: identity.clone(), state: State::open(None, 0) });
             document.state.take(candidate);
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use qdrant_client::Qdrant;
 use shared::DocumentType;
@@ -11,6 +12,7 @@ use shared::index::{Index, IndexMeta};
 use shared::settings::EmbeddingSettings;
 use shared::sparse::query_vector;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::author::{self, AuthorFilter};
 use crate::error::SearchError;
@@ -19,6 +21,9 @@ use crate::hit::Hit;
 use crate::qdrant_store::QdrantStore;
 use crate::query::{Query, SearchText};
 use crate::search::search;
+
+/// The first answer of a server that is up takes milliseconds: one that hangs is as good as away.
+const LONGEST_START: Duration = Duration::from_secs(10);
 
 /// Full names by author id.
 pub type AuthorNames = HashMap<String, String>;
@@ -117,9 +122,13 @@ impl Searcher {
 }
 
 async fn live_meta(qdrant: &Qdrant) -> Result<(Index, IndexMeta), SearchError> {
-    let index = Index::live(qdrant).await?;
-    let meta = index.meta(qdrant).await?;
-    Ok((index, meta))
+    let read = async {
+        let index = Index::live(qdrant).await?;
+        let meta = index.meta(qdrant).await?;
+        Ok((index, meta))
+    };
+    let silent = |_| SearchError::Unreachable(format!("no answer within {} s", LONGEST_START.as_secs()));
+    timeout(LONGEST_START, read).await.map_err(silent)?
 }
 
 /// One session is enough for one question at a time.

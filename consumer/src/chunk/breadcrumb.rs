@@ -23,7 +23,8 @@ impl Breadcrumb {
     pub(super) fn new(title: Option<&str>, path: &[&str], separator: &str, tokens: &TokenCounter) -> Option<Self> {
         let budget = tokens.limit() / SHARE;
         let title = title.map(plain).unwrap_or_default();
-        let parts: Vec<String> = path.iter().map(|part| plain(part)).filter(|part| *part != title && !part.is_empty()).collect();
+        let parts: Vec<String> =
+            path.iter().map(|part| plain(part)).filter(|part| *part != title && !part.is_empty()).collect();
         let title_budget = if parts.is_empty() { budget } else { budget * 2 / TITLE_SHARE };
         let title = cut(&title, title_budget, tokens)?;
         let rest = budget.saturating_sub(tokens.count(&title)?);

@@ -26,7 +26,11 @@ pub(super) struct Splitter<'a> {
 }
 
 impl<'a> Splitter<'a> {
-    pub(super) fn new(title: Option<&'a str>, section: &'a Section, tokens: &'a TokenCounter) -> Result<Self, ChunkError> {
+    pub(super) fn new(
+        title: Option<&'a str>,
+        section: &'a Section,
+        tokens: &'a TokenCounter,
+    ) -> Result<Self, ChunkError> {
         let text = section.text.as_str();
         let outline = Outline::of(text, section.format);
         let structure = Structure { text, format: section.format, outline };
@@ -102,7 +106,8 @@ impl<'a> Splitter<'a> {
         let first = self.first_end(start);
         let to = to.max(first);
         let held = self.map.count(start..to).min(budget);
-        let mut part = |share: usize| Ok(self.map.reach(start, (held / share).max(1), (to - start) / share)?.max(first).min(to));
+        let mut part =
+            |share: usize| Ok(self.map.reach(start, (held / share).max(1), (to - start) / share)?.max(first).min(to));
         let (heading_from, from) = (part(4)?, part(2)?);
         Ok(self.structure.best_cut(&Window { start, heading_from, from, to }))
     }
@@ -128,7 +133,9 @@ impl<'a> Splitter<'a> {
     fn breadcrumb_under(&self, heading: Option<usize>) -> Option<Breadcrumb> {
         match (&self.section.path, heading) {
             (None, None) => Breadcrumb::new(self.title, &[], " > ", self.tokens),
-            (None, Some(at)) => Breadcrumb::new(self.title, &self.structure.outline.path(at, &self.section.text), " > ", self.tokens),
+            (None, Some(at)) => {
+                Breadcrumb::new(self.title, &self.structure.outline.path(at, &self.section.text), " > ", self.tokens)
+            }
             (Some(path), Some(at)) => {
                 let headings = self.structure.outline.path(at, &self.section.text);
                 Breadcrumb::new(self.title, &[&[path.as_str()], headings.as_slice()].concat(), " > ", self.tokens)

@@ -17,7 +17,8 @@ fn tokens(limit: usize) -> TokenCounter {
     let words = ["the", "a", "of", "and", "search", "vector", "text", "##s", "##ing", "[UNK]"].map(str::to_owned);
     let letters = (' '..'\u{7f}').chain('а'..='я').flat_map(|letter| [letter.to_string(), format!("##{letter}")]);
     let pieces: BTreeSet<String> = letters.chain(words).collect();
-    let vocabulary: serde_json::Map<_, _> = pieces.into_iter().enumerate().map(|(id, piece)| (piece, json!(id))).collect();
+    let vocabulary: serde_json::Map<_, _> =
+        pieces.into_iter().enumerate().map(|(id, piece)| (piece, json!(id))).collect();
     let tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null, "decoder": null,
         "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},

@@ -9,8 +9,24 @@ const MAX_PATH: usize = 1024;
 
 /// Keys by which extended JSON writes what JSON has no type for.
 const EXTENDED: [&str; 18] = [
-    "$oid", "$date", "$binary", "$uuid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$timestamp",
-    "$regularExpression", "$code", "$scope", "$symbol", "$minKey", "$maxKey", "$undefined", "$dbPointer", "$type",
+    "$oid",
+    "$date",
+    "$binary",
+    "$uuid",
+    "$numberInt",
+    "$numberLong",
+    "$numberDouble",
+    "$numberDecimal",
+    "$timestamp",
+    "$regularExpression",
+    "$code",
+    "$scope",
+    "$symbol",
+    "$minKey",
+    "$maxKey",
+    "$undefined",
+    "$dbPointer",
+    "$type",
 ];
 
 /// A document that does not have the shape of its type.

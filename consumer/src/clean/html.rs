@@ -14,8 +14,8 @@ use writer::Writer;
 const UNREADABLE: [&str; 6] = ["script", "style", "title", "iframe", "noembed", "noframes"];
 /// Elements around the text: menus, controls, drawings.
 const AROUND: [&str; 16] = [
-    "script", "style", "title", "iframe", "noembed", "noframes", "nav", "button", "select", "textarea", "template", "svg", "canvas",
-    "object", "noscript", "dialog",
+    "script", "style", "title", "iframe", "noembed", "noframes", "nav", "button", "select", "textarea", "template",
+    "svg", "canvas", "object", "noscript", "dialog",
 ];
 
 /// The Markdown of `text` where that is HTML.

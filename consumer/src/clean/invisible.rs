@@ -29,7 +29,9 @@ fn stays(character: char, last: char, next: Option<char>) -> bool {
         '\u{200c}' => joins(last),
         '\u{200d}' => joins(last) || (pictographic(last) && next.is_some_and(pictographic)),
         '\u{200b}' => unspaced(last) && next.is_some_and(unspaced),
-        '\u{fe00}'..='\u{fe0f}' => !selects(last) && (pictographic(last) || ideograph(last) || matches!(last, '0'..='9' | '#' | '*')),
+        '\u{fe00}'..='\u{fe0f}' => {
+            !selects(last) && (pictographic(last) || ideograph(last) || matches!(last, '0'..='9' | '#' | '*'))
+        }
         '\u{e0100}'..='\u{e01ef}' => ideograph(last),
         // The flags of England, Scotland and Wales; anywhere else tags are hidden messages.
         '\u{e0020}'..='\u{e007f}' => matches!(last, '\u{1f3f4}' | '\u{e0020}'..='\u{e007e}'),

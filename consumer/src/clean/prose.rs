@@ -8,6 +8,10 @@ use super::{html, invisible, urls};
 /// Columns of indentation that are kept; nothing means more.
 const MAX_INDENT: usize = 32;
 
+/// Times its size that a line may grow to by normalisation, if it is not short.
+const MAX_GROWTH: usize = 3;
+const SHORT: usize = 64;
+
 /// Not normalised. Thai and Lao AM would be taken apart, which neither language writes; the full-width and the Greek
 /// grave accent would become marks of code.
 const UNCHANGED: [char; 4] = ['\u{e33}', '\u{eb3}', '\u{ff40}', '\u{1fef}'];
@@ -98,7 +102,7 @@ fn prose_line(line: &str) -> String {
 
 /// What a crawler leaves of icons and empty menu entries. Only lines without a letter or a digit.
 fn is_debris(words: &str) -> bool {
-    matches!(words, "__" | "*" | "-" | "+" | "* __" | "- __" | "+ __" | "\\")
+    matches!(words, "__" | "#" | "*" | "-" | "+" | "* __" | "- __" | "+ __" | "\\")
 }
 
 fn indentation(line: &str) -> usize {
@@ -126,7 +130,8 @@ fn outside_code(line: &str, change: impl Fn(&str) -> String) -> String {
     changed
 }
 
-/// NFKC: mathematical, full-width and presentation forms become plain letters.
+/// NFKC: mathematical, full-width and presentation forms become plain letters. A few characters stand for whole
+/// sentences; what is made of these alone would grow to eleven times its size, and stays.
 fn normalize(text: &str) -> String {
     if is_nfkc(text) {
         return text.to_owned();
@@ -138,7 +143,7 @@ fn normalize(text: &str) -> String {
         normal.extend(part.nfkc());
         normal.extend(letter);
     }
-    normal
+    if normal.len() > MAX_GROWTH * text.len().max(SHORT) { text.to_owned() } else { normal }
 }
 
 /// A space for each run of blanks, at the ends too.

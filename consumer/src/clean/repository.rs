@@ -18,28 +18,100 @@ const HEAD: usize = 1_000;
 
 /// Folders of other people's or generated files.
 const FOREIGN_FOLDERS: [&str; 19] = [
-    "node_modules", "bower_components", "vendor", "third_party", "dist", "target", "site-packages", "__pycache__",
-    "venv", ".venv", ".git", ".idea", ".gradle", ".tox", ".next", ".nuxt", ".mypy_cache", ".pytest_cache", ".ipynb_checkpoints",
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "third_party",
+    "dist",
+    "target",
+    "site-packages",
+    "__pycache__",
+    "venv",
+    ".venv",
+    ".git",
+    ".idea",
+    ".gradle",
+    ".tox",
+    ".next",
+    ".nuxt",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ipynb_checkpoints",
 ];
 
 /// Lock files that do not end in `.lock`.
 const LOCK_FILES: [&str; 8] = [
-    "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "packages.lock.json", "go.sum", "go.work.sum",
-    "gradle.lockfile", "bun.lockb",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "packages.lock.json",
+    "go.sum",
+    "go.work.sum",
+    "gradle.lockfile",
+    "bun.lockb",
 ];
 
 /// Endings of files that are not read: binary, minified, or drawings in XML.
 const UNREAD: [&str; 52] = [
-    "7z", "a", "avi", "bin", "bmp", "bz2", "class", "dll", "dylib", "eot", "exe", "gif", "gz", "heic", "ico", "jar", "jpeg", "jpg",
-    "lock", "map", "min.css", "min.js", "mov", "mp3", "mp4", "npy", "npz", "o", "ogg", "onnx", "otf", "parquet", "pdf", "pickle", "pkl",
-    "png", "psd", "pt", "pyc", "rar", "so", "safetensors", "svg", "tar", "tgz", "tiff", "ttf", "wasm", "webp", "woff", "woff2",
+    "7z",
+    "a",
+    "avi",
+    "bin",
+    "bmp",
+    "bz2",
+    "class",
+    "dll",
+    "dylib",
+    "eot",
+    "exe",
+    "gif",
+    "gz",
+    "heic",
+    "ico",
+    "jar",
+    "jpeg",
+    "jpg",
+    "lock",
+    "map",
+    "min.css",
+    "min.js",
+    "mov",
+    "mp3",
+    "mp4",
+    "npy",
+    "npz",
+    "o",
+    "ogg",
+    "onnx",
+    "otf",
+    "parquet",
+    "pdf",
+    "pickle",
+    "pkl",
+    "png",
+    "psd",
+    "pt",
+    "pyc",
+    "rar",
+    "so",
+    "safetensors",
+    "svg",
+    "tar",
+    "tgz",
+    "tiff",
+    "ttf",
+    "wasm",
+    "webp",
+    "woff",
+    "woff2",
     "zip",
 ];
 
 const MARKDOWN: [&str; 4] = ["md", "mdx", "markdown", "mkd"];
 const PLAIN: [&str; 5] = ["txt", "rst", "adoc", "asciidoc", "org"];
 /// Prose by custom, without an ending.
-const PLAIN_NAMES: [&str; 8] = ["readme", "license", "licence", "changelog", "authors", "contributing", "notice", "copying"];
+const PLAIN_NAMES: [&str; 8] =
+    ["readme", "license", "licence", "changelog", "authors", "contributing", "notice", "copying"];
 
 /// A section for each file that is worth reading, by path. A plain string is the text of the whole repository.
 pub(super) fn sections(content: &Value) -> Result<Vec<Section>, CleanError> {

@@ -11,9 +11,8 @@ const LONGEST: usize = 80;
 const KEPT: usize = 60;
 
 /// Only ASCII belongs to an address here: what follows it in Chinese is text, not path.
-static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:https?://|data:)[!#-&*-;=?-Z^_a-z~]{72,}").expect("the pattern is valid")
-});
+static ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:https?://|data:)[!#-&*-;=?-Z^_a-z~]{72,}").expect("the pattern is valid"));
 
 /// `text` with long addresses cut: first the query, then the end of the path.
 pub(super) fn shorten(text: &str) -> Cow<'_, str> {

@@ -54,7 +54,8 @@ impl MongoDb {
     pub(super) fn new(installation: &Installation, options: &MongoDbOptions) -> Result<Self, ServerError> {
         let port = options.port.unwrap_or_else(free_port);
         let folder = private::folder(NAME)?;
-        let launch = launch(&installation.mongod, folder.path(), port, options).map_err(|error| ServerError::Launch { name: NAME, error })?;
+        let launch = launch(&installation.mongod, folder.path(), port, options)
+            .map_err(|error| ServerError::Launch { name: NAME, error })?;
         let health = Health::MongoDb { uri: uri(port), port };
         Ok(Self(Private::new(NAME, port, uri(port), folder, launch, health)))
     }
@@ -89,15 +90,23 @@ pub(crate) fn launch(mongod: &Mongod, folder: &Path, port: u16, options: &MongoD
     let data = folder.join("data");
     std::fs::create_dir_all(&data)?;
     let mut launch = Launch::new(&mongod.program, folder)
-        .arg("--replSet").arg(REPLICA_SET)
-        .arg("--bind_ip").arg("127.0.0.1")
-        .arg("--port").arg(port)
-        .arg("--dbpath").arg(data.display())
-        .arg("--oplogSize").arg(options.oplog_megabytes)
-        .arg("--wiredTigerCacheSizeGB").arg("0.25")
+        .arg("--replSet")
+        .arg(REPLICA_SET)
+        .arg("--bind_ip")
+        .arg("127.0.0.1")
+        .arg("--port")
+        .arg(port)
+        .arg("--dbpath")
+        .arg(data.display())
+        .arg("--oplogSize")
+        .arg(options.oplog_megabytes)
+        .arg("--wiredTigerCacheSizeGB")
+        .arg("0.25")
         .arg("--nounixsocket")
-        .arg("--setParameter").arg("diagnosticDataCollectionEnabled=false")
-        .arg("--setParameter").arg("shutdownTimeoutMillisForSignaledShutdown=1000");
+        .arg("--setParameter")
+        .arg("diagnosticDataCollectionEnabled=false")
+        .arg("--setParameter")
+        .arg("shutdownTimeoutMillisForSignaledShutdown=1000");
     launch.arguments.extend_from_slice(&options.arguments);
     Ok(match &mongod.library_path {
         Some(path) => launch.env("LD_LIBRARY_PATH", path.display()),

@@ -31,7 +31,14 @@ pub struct Private {
 
 impl Private {
     /// Not running yet: `restart` starts it.
-    pub(crate) fn new(name: &'static str, port: u16, uri: String, folder: TempDir, launch: Launch, health: Health) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        port: u16,
+        uri: String,
+        folder: TempDir,
+        launch: Launch,
+        health: Health,
+    ) -> Self {
         Self { name, port, uri, launch, health, running: None, folder }
     }
 

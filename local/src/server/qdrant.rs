@@ -21,7 +21,8 @@ impl Qdrant {
     pub async fn start(installation: &Installation) -> Result<Self, ServerError> {
         let port = free_port();
         let folder = private::folder(NAME)?;
-        let launch = launch(&installation.qdrant, folder.path(), port, free_port()).map_err(|error| ServerError::Launch { name: NAME, error })?;
+        let launch = launch(&installation.qdrant, folder.path(), port, free_port())
+            .map_err(|error| ServerError::Launch { name: NAME, error })?;
         let uri = format!("http://127.0.0.1:{port}");
         let health = Health::Qdrant { uri: uri.clone(), port };
         let mut server = Private::new(NAME, port, uri, folder, launch, health);
@@ -52,7 +53,8 @@ impl DerefMut for Qdrant {
 
 /// One health check over gRPC.
 pub(crate) async fn grpc_health(uri: &str) -> Result<(), String> {
-    let client = qdrant_client::Qdrant::from_url(uri).skip_compatibility_check().build().map_err(|error| error.to_string())?;
+    let client =
+        qdrant_client::Qdrant::from_url(uri).skip_compatibility_check().build().map_err(|error| error.to_string())?;
     client.health_check().await.map(|_| ()).map_err(|error| error.to_string())
 }
 
@@ -73,7 +75,9 @@ pub(crate) fn launch(program: &QdrantProgram, folder: &Path, grpc: u16, http: u1
             .env("PYTHONDONTWRITEBYTECODE", 1)
             .env("PYTHONUNBUFFERED", 1)
             .arg(program.display())
-            .arg("--data").arg(data.display())
-            .arg("--listen").arg(format!("127.0.0.1:{grpc}")),
+            .arg("--data")
+            .arg(data.display())
+            .arg("--listen")
+            .arg(format!("127.0.0.1:{grpc}")),
     })
 }

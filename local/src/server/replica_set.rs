@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::mongodb::{MongoDb, MongoDbOptions, NAME, initiate, is_writable_primary};
 use super::ServerError;
+use super::mongodb::{MongoDb, MongoDbOptions, NAME, initiate, is_writable_primary};
 use crate::Installation;
 
 const PRIMARY_WITHIN: Duration = Duration::from_secs(60);
@@ -16,7 +16,11 @@ pub struct ReplicaSet {
 
 impl MongoDb {
     /// A replica set of `nodes` (three, usually), with a writable primary when this returns.
-    pub async fn start_replica_set(installation: &Installation, nodes: usize, options: MongoDbOptions) -> Result<ReplicaSet, ServerError> {
+    pub async fn start_replica_set(
+        installation: &Installation,
+        nodes: usize,
+        options: MongoDbOptions,
+    ) -> Result<ReplicaSet, ServerError> {
         let nodes = (0..nodes).map(|_| Self::new(installation, &MongoDbOptions { port: None, ..options.clone() }));
         let mut set = ReplicaSet { nodes: nodes.collect::<Result<_, _>>()? };
         for node in &mut set.nodes {

@@ -36,5 +36,9 @@ pub(super) fn write(layout: &Layout, variables: &[(&'static str, String)]) -> Re
 /// The variables of a stack that has been started.
 pub(super) fn read(layout: &Layout) -> Result<BTreeMap<String, String>, StackError> {
     let text = std::fs::read_to_string(layout.env_file()).map_err(|_| StackError::NotRunning)?;
-    Ok(text.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
 }

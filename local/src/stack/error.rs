@@ -14,15 +14,20 @@ pub enum StackError {
     #[error("STACK={0} is unknown; use STACK=native, or leave it away")]
     UnknownStack(String),
     /// Someone else starts or stops this stack now.
-    #[error("another command (pid {pid}) starts or stops {folder} right now; wait for it, or end it", folder = .folder.display())]
+    #[error(
+        "another command{holder} starts or stops {folder} right now; wait for it, or end it",
+        holder = .pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default(), folder = .folder.display()
+    )]
     Locked {
-        /// Its pid.
-        pid: String,
+        /// Its pid, unless it has only just begun.
+        pid: Option<u32>,
         /// The stack's folder.
         folder: PathBuf,
     },
     /// A port that is needed is taken.
-    #[error("port {port} ({service}) is in use by {holder}; end that, or choose another port: {variable}=… make local-start")]
+    #[error(
+        "port {port} ({service}) is in use by {holder}; end that, or choose another port: {variable}=… make local-start"
+    )]
     PortTaken {
         /// The port.
         port: u16,

@@ -22,7 +22,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::Error(error)) => return Err(broken(error)),
             Err(TryLockError::WouldBlock) => {
-                let pid = std::fs::read_to_string(&path).unwrap_or_default().trim().to_owned();
+                let pid = std::fs::read_to_string(&path).ok().and_then(|pid| pid.trim().parse().ok());
                 return Err(StackError::Locked { pid, folder: layout.root().to_owned() });
             }
         }

@@ -16,20 +16,24 @@ pub async fn logs(settings: &Settings, service: Option<&str>, follow: bool) -> R
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
     let services = match service {
         None => SERVICES.to_vec(),
-        Some(name) => vec![*SERVICES.iter().find(|known| **known == name).ok_or_else(|| StackError::NoSuchService(name.to_owned()))?],
+        Some(name) => vec![
+            *SERVICES.iter().find(|known| **known == name).ok_or_else(|| StackError::NoSuchService(name.to_owned()))?,
+        ],
     };
     let lines = if services.len() == 1 { 100 } else { 10 };
     let mut followed: Vec<Followed> = Vec::new();
     for service in services {
-        followed.push(Followed { service, at: std::fs::metadata(layout.log(service)).map_or(0, |metadata| metadata.len()) });
+        followed.push(Followed {
+            service,
+            at: std::fs::metadata(layout.log(service)).map_or(0, |metadata| metadata.len()),
+        });
         if print(service, &log_file::tail(&layout.log(service), lines)).is_err() {
             return Ok(()); // The reader has seen enough: `local logs | head`.
         }
     }
-    while follow {
-        tokio::time::sleep(LOOK).await;
-        if followed.iter_mut().any(|log| log.print_new(&layout).is_err()) {
-            return Ok(());
+    if follow {
+        while followed.iter_mut().all(|log| log.print_new(&layout).is_ok()) {
+            tokio::time::sleep(LOOK).await;
         }
     }
     Ok(())

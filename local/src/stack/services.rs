@@ -8,7 +8,12 @@ use crate::layout::Layout;
 use crate::supervisor::{Plan, Service};
 
 /// Servers first. The programs see the variables of `.local/env`, a path and a home, and how to log; nothing else of the caller's environment.
-pub(super) fn plan(settings: &Settings, installation: &Installation, layout: &Layout, variables: &[(&'static str, String)]) -> io::Result<Plan> {
+pub(super) fn plan(
+    settings: &Settings,
+    installation: &Installation,
+    layout: &Layout,
+    variables: &[(&'static str, String)],
+) -> io::Result<Plan> {
     let http = settings.qdrant_port.saturating_sub(1);
     Ok(Plan::new(vec![
         Service::mongodb(&installation.mongod, layout, settings.mongodb_port)?,

@@ -71,7 +71,11 @@ impl Settings {
     }
 
     pub(crate) fn rabbitmq_ports(&self) -> RabbitMqPorts {
-        RabbitMqPorts { amqp: self.rabbitmq_port, management: self.rabbitmq_management_port, distribution: self.rabbitmq_distribution_port }
+        RabbitMqPorts {
+            amqp: self.rabbitmq_port,
+            management: self.rabbitmq_management_port,
+            distribution: self.rabbitmq_distribution_port,
+        }
     }
 
     /// The ports that must be free before a start: what for, the port, the setting that moves it.

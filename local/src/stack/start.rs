@@ -36,7 +36,8 @@ pub async fn start(settings: &Settings) -> Result<(), StackError> {
 
 async fn bring_up(settings: &Settings, installation: &Installation, layout: &Layout) -> Result<(), StackError> {
     let variables = env_file::variables(settings, installation);
-    let plan = services::plan(settings, installation, layout, &variables).map_err(StackError::io("preparing the services"))?;
+    let plan =
+        services::plan(settings, installation, layout, &variables).map_err(StackError::io("preparing the services"))?;
     let running = supervisor::running(layout).map_err(StackError::io("looking for the supervisor"))?;
     let servers_stay = running.is_some() && !programs::is_outdated(layout, SUPERVISOR)? && same_servers(layout, &plan);
     if servers_stay {

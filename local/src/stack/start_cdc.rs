@@ -15,7 +15,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub async fn start_cdc(settings: &Settings) -> Result<bool, StackError> {
     Box::pin(start(settings)).await?;
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
-    let _hold = Hold::place(&layout, "producer", DRAIN).await.map_err(StackError::io("holding the supervised producer"))?;
+    let _hold =
+        Hold::place(&layout, "producer", DRAIN).await.map_err(StackError::io("holding the supervised producer"))?;
     println!("\nthe producer, in the foreground (Ctrl-C ends it; the supervised one then goes on):");
 
     let broken = |error| StackError::Io { what: "the producer".to_owned(), error };

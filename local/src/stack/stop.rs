@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::lock::Lock;
+use super::programs::PROGRAMS;
 use super::{Settings, StackError};
 use crate::layout::Layout;
 use crate::supervisor;
@@ -30,7 +31,10 @@ pub(super) async fn end_all(layout: &Layout) -> Result<(), StackError> {
             println!("the supervisor did not end in {} s and was killed", GRACE.as_secs());
         }
     }
-    let orphans = supervisor::end_orphans(layout).await.map_err(StackError::io("ending services left behind"))?;
+    let mut orphans = supervisor::end_orphans(layout).await.map_err(StackError::io("ending services left behind"))?;
+    orphans.extend(
+        supervisor::end_strays(layout, &PROGRAMS).await.map_err(StackError::io("ending programs left behind"))?,
+    );
     for name in &orphans {
         println!("  {name} was left behind and has been ended");
     }

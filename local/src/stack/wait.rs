@@ -38,7 +38,8 @@ async fn one(layout: &Layout, service: &Service) -> Result<(), StackError> {
             (None, _) => "not started yet".to_owned(),
         };
         let supervised = supervisor::running(layout).is_ok_and(|process| process.is_some());
-        if pids.len() >= STARTS || begun.elapsed() > LIMIT || (!supervised && begun.elapsed() > Duration::from_secs(5)) {
+        if pids.len() >= STARTS || begun.elapsed() > LIMIT || (!supervised && begun.elapsed() > Duration::from_secs(5))
+        {
             return Err(unhealthy(layout, service, &why, supervised));
         }
         if said.elapsed() > STILL {
@@ -52,5 +53,10 @@ async fn one(layout: &Layout, service: &Service) -> Result<(), StackError> {
 fn unhealthy(layout: &Layout, service: &Service, why: &str, supervised: bool) -> StackError {
     let (name, why) = if supervised { (service.name.as_str(), why) } else { ("supervisor", "it has ended") };
     let log_file = layout.log(name);
-    StackError::Unhealthy { service: name.to_owned(), why: why.to_owned(), log: log_file::tail(&log_file, 15), log_file }
+    StackError::Unhealthy {
+        service: name.to_owned(),
+        why: why.to_owned(),
+        log: log_file::tail(&log_file, 15),
+        log_file,
+    }
 }

@@ -21,12 +21,15 @@ impl Claim {
     pub(super) async fn take(layout: &Layout) -> Result<Self, SupervisorError> {
         let path = layout.pid_file(NAME);
         let broken = |error| SupervisorError::Io { what: path.display().to_string(), error };
-        let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(broken)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(broken)?;
         let deadline = Instant::now() + Duration::from_secs(1);
         while let Err(refusal) = file.try_lock() {
             match refusal {
                 TryLockError::Error(error) => return Err(broken(error)),
-                TryLockError::WouldBlock if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(20)).await,
+                TryLockError::WouldBlock if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
                 TryLockError::WouldBlock => {
                     let pid = pid_file::read(&path).unwrap_or_default();
                     return Err(SupervisorError::Taken { pid, folder: layout.root().to_owned() });

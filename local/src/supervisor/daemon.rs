@@ -42,7 +42,8 @@ pub async fn supervise(layout: &Layout, shutdown: CancellationToken) -> Result<(
 }
 
 fn keep<'a>(services: impl Iterator<Item = &'a Service>, layout: &Layout, shutdown: &CancellationToken) -> JoinSet<()> {
-    let keepers = services.map(|service| Keeper { service: service.clone(), layout: layout.clone(), shutdown: shutdown.clone() });
+    let keepers =
+        services.map(|service| Keeper { service: service.clone(), layout: layout.clone(), shutdown: shutdown.clone() });
     keepers.map(Keeper::keep).collect()
 }
 

@@ -47,7 +47,11 @@ impl Keeper {
             }
             let delay = pace.delay_after(started.elapsed());
             if !delay.is_zero() {
-                warn!(service = self.service.name, delay_ms = delay.as_millis(), "dies soon after each start, waiting before the next");
+                warn!(
+                    service = self.service.name,
+                    delay_ms = delay.as_millis(),
+                    "dies soon after each start, waiting before the next"
+                );
             }
             if self.shutdown.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
                 break;

@@ -54,7 +54,8 @@ impl Plan {
     /// Writes the plan of a stack; a running supervisor takes a service's new launch from it at that service's next start.
     pub fn write(&self, layout: &Layout) -> Result<(), SupervisorError> {
         let path = layout.plan();
-        let text = serde_json::to_vec_pretty(self).map_err(|error| SupervisorError::Plan { path: path.clone(), error })?;
+        let text =
+            serde_json::to_vec_pretty(self).map_err(|error| SupervisorError::Plan { path: path.clone(), error })?;
         write_atomically(&path, text).map_err(SupervisorError::io(path.display().to_string()))
     }
 

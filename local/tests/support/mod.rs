@@ -29,7 +29,10 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 
 /// The live processes that work in a folder or were told of it; their command lines.
 pub(crate) fn processes_of(folder: &Path) -> Vec<String> {
-    let pids = std::fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let pids = std::fs::read_dir("/proc")
+        .expect("/proc")
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter(|pid| is_alive(*pid) && *pid != std::process::id())
         .filter_map(|pid| {
             let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -24,9 +24,13 @@ async fn found(index: &TestIndex, query: &Query) -> Vec<Hit> {
 async fn the_best_hit_comes_first_by_words_and_by_meaning() {
     let index = TestIndex::new().await;
     index.write(&Document::article("bread"), &["How to bake bread with a sourdough starter"]).await;
-    index.write(&Document::article("cdc"), &["Change data capture relays every update of the database to a queue"]).await;
+    index
+        .write(&Document::article("cdc"), &["Change data capture relays every update of the database to a queue"])
+        .await;
     index.write(&Document::article("cats"), &["Cats sleep for most of the day"]).await;
-    for (query, best) in [("sourdough", "bread"), ("kittens and felines", "cats"), ("streaming database changes", "cdc")] {
+    for (query, best) in
+        [("sourdough", "bread"), ("kittens and felines", "cats"), ("streaming database changes", "cdc")]
+    {
         let hits = found(&index, &Query::new(query)).await;
         assert_eq!(ids(&hits)[0], best, "{query}");
         assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
@@ -110,9 +114,13 @@ async fn an_author_is_an_id_or_a_name() {
     let mut unknown = Document::article("unknown").by("u3");
     unknown.metadata.author_full_name = Some("Bo Ek".into());
     index.write(&unknown, &["yet another text about tea"]).await;
-    for (author, expected) in
-        [("u1", vec!["by-id"]), ("Ann Lee", vec!["by-id"]), ("Bo Ek", vec!["unknown"]), ("u3", vec!["unknown"]), ("nobody", vec![])]
-    {
+    for (author, expected) in [
+        ("u1", vec!["by-id"]),
+        ("Ann Lee", vec!["by-id"]),
+        ("Bo Ek", vec!["unknown"]),
+        ("u3", vec!["unknown"]),
+        ("nobody", vec![]),
+    ] {
         let hits = found(&index, &Query { author: Some(author.into()), ..Query::new("tea") }).await;
         assert_eq!(ids(&hits), expected, "{author}");
     }
@@ -164,7 +172,12 @@ async fn a_query_of_any_kind_has_an_answer() {
     index.write(&Document::article("a"), &["an ordinary text about tea"]).await;
     let megabyte = "tea and more ".repeat(80_000);
     for query in [&megabyte, "🍵", "…!?", "お茶", "\u{1b}[31mtea\u{0}", "-- ; DROP TABLE"] {
-        assert_eq!(ids(&found(&index, &Query::new(query)).await), ["a"], "{}", query.chars().take(20).collect::<String>());
+        assert_eq!(
+            ids(&found(&index, &Query::new(query)).await),
+            ["a"],
+            "{}",
+            query.chars().take(20).collect::<String>()
+        );
     }
 }
 

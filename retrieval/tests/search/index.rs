@@ -78,7 +78,10 @@ impl TestIndex {
         let points: Vec<PointStruct> =
             texts.iter().zip(vectors).enumerate().map(|(at, (text, dense))| document.point(at, text, dense)).collect();
         let ids = (0..texts.len()).map(|at| document.chunk_id(at)).collect();
-        self.qdrant.upsert_points(UpsertPointsBuilder::new(&self.index.chunks, points).wait(true)).await.expect("upserted");
+        self.qdrant
+            .upsert_points(UpsertPointsBuilder::new(&self.index.chunks, points).wait(true))
+            .await
+            .expect("upserted");
         ids
     }
 
@@ -124,7 +127,10 @@ impl TestIndex {
     async fn record<R: Record>(&self, collection: &str, record: &R) {
         let payload = record.to_payload().expect("a payload");
         let point = PointStruct::new(record.identity().manifest_id(), Vectors::from(NamedVectors::default()), payload);
-        self.qdrant.upsert_points(UpsertPointsBuilder::new(collection, vec![point]).wait(true)).await.expect("recorded");
+        self.qdrant
+            .upsert_points(UpsertPointsBuilder::new(collection, vec![point]).wait(true))
+            .await
+            .expect("recorded");
     }
 }
 

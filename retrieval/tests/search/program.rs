@@ -13,10 +13,9 @@ const NOBODY: &str = "http://127.0.0.1:1";
 async fn run(url: &str, settings: &EmbeddingSettings, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrieval"));
     command.args(arguments).env_clear().env("QDRANT_URL", url).stdin(Stdio::null());
-    for (name, value) in [
-        ("EMBEDDING_MODEL_DIR", &settings.embedding_model_dir),
-        ("ORT_DYLIB_PATH", &settings.ort_dylib_path),
-    ] {
+    for (name, value) in
+        [("EMBEDDING_MODEL_DIR", &settings.embedding_model_dir), ("ORT_DYLIB_PATH", &settings.ort_dylib_path)]
+    {
         command.envs(value.iter().map(|value| (name, value)));
     }
     tokio::task::spawn_blocking(move || command.output()).await.expect("joined").expect("started")
@@ -43,10 +42,12 @@ async fn json_is_one_object_a_line_with_exactly_the_fields_of_the_contract() {
     document.metadata.link = Some("https://example.com/tea".into());
     index.write(&document, &["a text about tea\nof two lines", "a second passage on tea"]).await;
     index.write(&Document::article("b"), &["a text on roads"]).await;
-    let output = run(&index.url, &index.settings, &["search", "tea", "--json", "--limit", "2", "--per-document", "1"]).await;
+    let output =
+        run(&index.url, &index.settings, &["search", "tea", "--json", "--limit", "2", "--per-document", "1"]).await;
     assert!(output.status.success(), "{}", said(&output.stderr));
     assert!(output.stderr.is_empty(), "{}", said(&output.stderr));
-    let lines: Vec<Value> = said(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let lines: Vec<Value> =
+        said(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.len(), 2);
     let mut fields: Vec<&String> = lines[0].as_object().expect("an object").keys().collect();
     fields.sort_unstable();

@@ -4,7 +4,10 @@ use super::*;
 
 #[test]
 fn a_chunk_stands_under_its_title_and_headings() {
-    let text = format!("Intro.\n\n# Stores\n\n{0}\n\n## *Vector* stores\n\n{0}\n\n# Search\n\n{0}", "The text of a search. ".repeat(12).trim());
+    let text = format!(
+        "Intro.\n\n# Stores\n\n{0}\n\n## *Vector* stores\n\n{0}\n\n# Search\n\n{0}",
+        "The text of a search. ".repeat(12).trim()
+    );
     let document = markdown(Some("Notes 🎉"), &text);
     let chunks = chunk(&document, &tokens(200)).unwrap();
     check(&document, &chunks, &tokens(200));

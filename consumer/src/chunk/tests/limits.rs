@@ -8,11 +8,26 @@ use super::*;
 fn no_chunk_is_over_the_limit_whatever_the_text() {
     let long_word = "x".repeat(150);
     for text in [
-        "a".repeat(1_500), "ab/+".repeat(500), format!("{long_word} ").repeat(20), "。".repeat(500), "语言".repeat(500), "🎉".repeat(500),
-        "ไทย".repeat(300), "e\u{301}".repeat(500), format!("a{}", "\u{301}".repeat(2_000)), "\u{fdfa}".repeat(100), "𐎀".repeat(300),
-        "- ".repeat(500), "x \n\n".repeat(500), format!("{}x", "\n    ".repeat(1_000)), format!("a{}b", " ".repeat(10_000)), "�".repeat(300),
+        "a".repeat(1_500),
+        "ab/+".repeat(500),
+        format!("{long_word} ").repeat(20),
+        "。".repeat(500),
+        "语言".repeat(500),
+        "🎉".repeat(500),
+        "ไทย".repeat(300),
+        "e\u{301}".repeat(500),
+        format!("a{}", "\u{301}".repeat(2_000)),
+        "\u{fdfa}".repeat(100),
+        "𐎀".repeat(300),
+        "- ".repeat(500),
+        "x \n\n".repeat(500),
+        format!("{}x", "\n    ".repeat(1_000)),
+        format!("a{}b", " ".repeat(10_000)),
+        "�".repeat(300),
     ] {
-        for (limit, title) in [(1, None), (2, Some("A title")), (16, Some("A title")), (254, None), (254, Some("A title"))] {
+        for (limit, title) in
+            [(1, None), (2, Some("A title")), (16, Some("A title")), (254, None), (254, Some("A title"))]
+        {
             for format in [Format::Markdown, Format::Plain, Format::Code] {
                 let (tokens, document) = (tokens(limit), document(title, Some("a/b"), format, &text));
                 check(&document, &chunk(&document, &tokens).unwrap(), &tokens);
@@ -24,7 +39,9 @@ fn no_chunk_is_over_the_limit_whatever_the_text() {
 #[test]
 fn a_chunk_is_bounded_in_bytes_too() {
     // To the model a word of over a hundred letters is one token; a blank is none.
-    for text in [format!("{} ", "xyz".repeat(40)).repeat(1_000), format!("a{}b", " ".repeat(50_000)), "a".repeat(50_000)] {
+    for text in
+        [format!("{} ", "xyz".repeat(40)).repeat(1_000), format!("a{}b", " ".repeat(50_000)), "a".repeat(50_000)]
+    {
         let chunks = chunk(&document(None, None, Format::Code, &text), &tokens(254)).unwrap();
         assert!(chunks.iter().all(|chunk| chunk.embedded_text.len() <= 4_500));
     }
@@ -55,7 +72,17 @@ fn the_limit_is_exact_for_the_model_itself() {
 fn large_texts_take_linear_time() {
     let start = Instant::now();
     let many = |text: &str| text.repeat(100_000 / text.len());
-    for text in [many("a"), many(". "), format!("a.{}", many("\"")), many("# a\n"), many("```\n"), many("x\n"), many("🎉"), many("QUJD/"), format!("a{}b", many("\n"))] {
+    for text in [
+        many("a"),
+        many(". "),
+        format!("a.{}", many("\"")),
+        many("# a\n"),
+        many("```\n"),
+        many("x\n"),
+        many("🎉"),
+        many("QUJD/"),
+        format!("a{}b", many("\n")),
+    ] {
         let document = markdown(Some("Title"), &text);
         chunk(&document, &tokens(254)).unwrap();
     }

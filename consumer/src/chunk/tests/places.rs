@@ -42,12 +42,22 @@ fn paragraphs_are_kept_whole_before_sentences_and_sentences_before_words() {
     let wrapped = [sentence; 6].join(" ").replace(" and", "\nand");
     assert!(texts(&markdown(None, &wrapped), 40).iter().all(|text| text.ends_with("search.")));
     let endless = "vector search ".repeat(100);
-    assert!(texts(&markdown(None, &endless), 40).iter().all(|text| text.starts_with("vector") || text.starts_with("search")));
+    assert!(
+        texts(&markdown(None, &endless), 40)
+            .iter()
+            .all(|text| text.starts_with("vector") || text.starts_with("search"))
+    );
 }
 
 #[test]
 fn sentences_end_in_every_script() {
-    for sentence in ["语言模型把文字变成向量。", "言語モデルは文章を変換します。", "भाषा मॉडल पाठ बदलता है। ", "Модель превращает текст. ", "هل هذا نص؟ "] {
+    for sentence in [
+        "语言模型把文字变成向量。",
+        "言語モデルは文章を変換します。",
+        "भाषा मॉडल पाठ बदलता है। ",
+        "Модель превращает текст. ",
+        "هل هذا نص؟ ",
+    ] {
         let tokens = tokens(60);
         let document = markdown(None, sentence.repeat(40).trim());
         let chunks = chunk(&document, &tokens).unwrap();
@@ -78,17 +88,23 @@ fn letters_as_people_see_them_are_not_cut() {
 
 #[test]
 fn an_edited_sentence_changes_few_chunks() {
-    let paragraph = |number: usize| (0..4 + number % 5).map(|at| format!("The text {number} of a search {at}.")).collect::<Vec<_>>().join(" ");
-    let paragraphs: Vec<String> = (0..120).map(|number| if number % 9 == 0 { format!("## Part {number}") } else { paragraph(number) }).collect();
+    let paragraph = |number: usize| {
+        (0..4 + number % 5).map(|at| format!("The text {number} of a search {at}.")).collect::<Vec<_>>().join(" ")
+    };
+    let paragraphs: Vec<String> =
+        (0..120).map(|number| if number % 9 == 0 { format!("## Part {number}") } else { paragraph(number) }).collect();
     let tokens = tokens(254);
     let chunks = |paragraphs: &[String]| chunk(&markdown(Some("Title"), &paragraphs.join("\n\n")), &tokens).unwrap();
     let before = chunks(&paragraphs);
     assert!(before.len() > 12);
-    let mut changes: Vec<usize> = (1..120).filter(|number| number % 9 != 0).map(|number| {
-        let mut edited = paragraphs.clone();
-        edited[number].push_str(" One more sentence was written here.");
-        chunks(&edited).iter().filter(|chunk| !before.contains(chunk)).count()
-    }).collect();
+    let mut changes: Vec<usize> = (1..120)
+        .filter(|number| number % 9 != 0)
+        .map(|number| {
+            let mut edited = paragraphs.clone();
+            edited[number].push_str(" One more sentence was written here.");
+            chunks(&edited).iter().filter(|chunk| !before.contains(chunk)).count()
+        })
+        .collect();
     changes.sort_unstable();
     assert!(changes[changes.len() / 2] <= 2 && changes[changes.len() - 1] <= 6, "{changes:?}");
 }

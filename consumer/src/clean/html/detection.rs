@@ -7,7 +7,8 @@ use regex::Regex;
 /// Tags that end or break a block, in a text that is no page: fewer are an example or a decoration.
 const ENOUGH: usize = 3;
 
-static PAGE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^\s*(?:<\?xml[^>]*>\s*|<!--[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b"));
+static PAGE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"(?i)^\s*(?:<\?xml[^>]*>\s*|<!--[^>]*>\s*)*<(?:!doctype\s+html|html|head|body)\b"));
 static BLOCK_START: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)^\s*<(?:p|div|article|section|main|header|h[1-6]|ul|ol|table|blockquote|figure|pre)(?:\s[^<]*)?>")
 });

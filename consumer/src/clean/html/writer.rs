@@ -166,7 +166,11 @@ impl Writer {
     }
 
     fn list(&mut self, counter: Option<usize>) {
-        if self.lists.is_empty() { self.new_block() } else { self.new_line() }
+        if self.lists.is_empty() {
+            self.new_block()
+        } else {
+            self.new_line()
+        }
         self.lists.push(counter);
     }
 
@@ -267,17 +271,43 @@ impl Extent {
 
 fn language(class: Option<String>) -> String {
     let class = class.unwrap_or_default();
-    let language = class.split_whitespace().find_map(|name| name.strip_prefix("language-").or(name.strip_prefix("lang-")));
+    let language =
+        class.split_whitespace().find_map(|name| name.strip_prefix("language-").or(name.strip_prefix("lang-")));
     language.filter(|name| name.len() < 20 && !name.contains('`')).unwrap_or_default().to_owned()
 }
 
 fn leads_away(href: &str) -> bool {
     let href = href.trim();
-    !href.is_empty() && !href.starts_with(['#', '?']) && !href.starts_with("javascript:") && !href.contains(['\n', ' ', ')'])
+    !href.is_empty()
+        && !href.starts_with(['#', '?'])
+        && !href.starts_with("javascript:")
+        && !href.contains(['\n', ' ', ')'])
 }
 
 fn is_block(name: &str) -> bool {
-    matches!(name,
-        "p" | "div" | "article" | "section" | "main" | "header" | "footer" | "aside" | "figure" | "figcaption" | "table" | "dl"
-        | "hr" | "form" | "fieldset" | "details" | "summary" | "address" | "body" | "thead" | "tbody" | "caption" | "center")
+    matches!(
+        name,
+        "p" | "div"
+            | "article"
+            | "section"
+            | "main"
+            | "header"
+            | "footer"
+            | "aside"
+            | "figure"
+            | "figcaption"
+            | "table"
+            | "dl"
+            | "hr"
+            | "form"
+            | "fieldset"
+            | "details"
+            | "summary"
+            | "address"
+            | "body"
+            | "thead"
+            | "tbody"
+            | "caption"
+            | "center"
+    )
 }

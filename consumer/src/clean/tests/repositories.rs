@@ -3,7 +3,11 @@
 use super::*;
 
 fn repository(content: Value) -> CleanedDocument {
-    cleaned(DocumentType::Repositories, json!({"name": "twin", "owner_id": "ada", "owner_full_name": "Ada", "content": content})).unwrap()
+    cleaned(
+        DocumentType::Repositories,
+        json!({"name": "twin", "owner_id": "ada", "owner_full_name": "Ada", "content": content}),
+    )
+    .unwrap()
 }
 
 fn paths(content: Value) -> Vec<String> {
@@ -12,16 +16,25 @@ fn paths(content: Value) -> Vec<String> {
 
 #[test]
 fn each_file_is_a_section_in_order_of_paths() {
-    let twin = repository(json!({"src": {"main.rs": "fn main() {}", "a": {"mod.rs": "mod b;"}}, "README.md": "# Twin", "LICENSE": "Free", "none": null}));
-    let sections: Vec<_> = twin.sections.iter().map(|s| (s.path.as_deref().unwrap(), s.format, s.text.as_str())).collect();
-    assert_eq!(sections, [
-        ("LICENSE", Format::Plain, "Free"),
-        ("README.md", Format::Markdown, "# Twin"),
-        ("src/a/mod.rs", Format::Code, "mod b;"),
-        ("src/main.rs", Format::Code, "fn main() {}"),
-    ]);
+    let twin = repository(
+        json!({"src": {"main.rs": "fn main() {}", "a": {"mod.rs": "mod b;"}}, "README.md": "# Twin", "LICENSE": "Free", "none": null}),
+    );
+    let sections: Vec<_> =
+        twin.sections.iter().map(|s| (s.path.as_deref().unwrap(), s.format, s.text.as_str())).collect();
+    assert_eq!(
+        sections,
+        [
+            ("LICENSE", Format::Plain, "Free"),
+            ("README.md", Format::Markdown, "# Twin"),
+            ("src/a/mod.rs", Format::Code, "mod b;"),
+            ("src/main.rs", Format::Code, "fn main() {}"),
+        ]
+    );
     assert_eq!(twin.metadata.title.as_deref(), Some("twin"));
-    assert_eq!((twin.metadata.author_id.as_deref(), twin.metadata.author_full_name.as_deref()), (Some("ada"), Some("Ada")));
+    assert_eq!(
+        (twin.metadata.author_id.as_deref(), twin.metadata.author_full_name.as_deref()),
+        (Some("ada"), Some("Ada"))
+    );
 }
 
 #[test]
@@ -61,7 +74,10 @@ fn secrets_are_masked_in_code_and_in_prose() {
     let text = format!("a = \"{aws}\"\nb = '{github}'\n{key}\nafter = 1");
     for path in ["a.py", "README.md"] {
         let masked = repository(json!({path: text})).text();
-        assert!(masked.starts_with("a = \"[masked secret]\"\nb = '[masked secret]'\n[masked secret]\nafter"), "{masked}");
+        assert!(
+            masked.starts_with("a = \"[masked secret]\"\nb = '[masked secret]'\n[masked secret]\nafter"),
+            "{masked}"
+        );
     }
     let harmless = "AKIA is a prefix, ghp_short too; sk-learn";
     assert_eq!(repository(json!({"a.py": harmless})).text(), harmless);

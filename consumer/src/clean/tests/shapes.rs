@@ -16,14 +16,17 @@ fn an_article_has_its_metadata_and_its_text() {
     });
     let article = cleaned(DocumentType::Articles, document).unwrap();
     let some = |text: &str| Some(text.to_owned());
-    assert_eq!(article.metadata, Metadata {
-        author_id: some("660f57b3153bbb219fd901aa"),
-        author_full_name: some("Ada L."),
-        platform: some("medium"),
-        link: some("https://example.com/a"),
-        title: some("Title"),
-        language: some("en"),
-    });
+    assert_eq!(
+        article.metadata,
+        Metadata {
+            author_id: some("660f57b3153bbb219fd901aa"),
+            author_full_name: some("Ada L."),
+            platform: some("medium"),
+            link: some("https://example.com/a"),
+            title: some("Title"),
+            language: some("en"),
+        }
+    );
     assert_eq!(article.text(), "Under it\n\nThe text.");
 }
 
@@ -52,7 +55,14 @@ fn every_kind_of_author_id_is_text_as_an_entry_id_is() {
 
 #[test]
 fn an_author_id_of_no_supported_kind_is_named() {
-    for id in [json!(true), json!(1.5), json!([1]), json!({"a": "b"}), json!({"$date": "2024-01-01T00:00:00Z"}), json!({"$oid": 5})] {
+    for id in [
+        json!(true),
+        json!(1.5),
+        json!([1]),
+        json!({"a": "b"}),
+        json!({"$date": "2024-01-01T00:00:00Z"}),
+        json!({"$oid": 5}),
+    ] {
         let error = error(DocumentType::Posts, json!({"author_id": id}));
         assert!(error.starts_with("author_id: expected an ObjectId, a string, a UUID or an integer, found"), "{error}");
     }
@@ -64,7 +74,13 @@ fn an_author_id_of_no_supported_kind_is_named() {
 fn content_may_be_a_plain_string_or_null_or_absent_for_every_type() {
     for document_type in [DocumentType::Articles, DocumentType::Posts, DocumentType::Repositories] {
         assert_eq!(cleaned(document_type, json!({"content": "Just text."})).unwrap().text(), "Just text.");
-        for empty in [json!({"content": null}), json!({}), json!({"content": ""}), json!({"content": " \n\u{200b}"}), json!({"content": {}})] {
+        for empty in [
+            json!({"content": null}),
+            json!({}),
+            json!({"content": ""}),
+            json!({"content": " \n\u{200b}"}),
+            json!({"content": {}}),
+        ] {
             assert_eq!(cleaned(document_type, empty).unwrap().sections, []);
         }
         assert_eq!(cleaned(document_type, json!({"content": {"a": null}})).unwrap().sections, []);
@@ -78,7 +94,10 @@ fn what_is_not_text_is_named_with_its_place() {
         (json!([]), "content: expected text, null or a map of these, found an array"),
         (json!({"text": true}), "content/text: expected text, null or a map of these, found a boolean"),
         (json!({"a": {"b": [1]}}), "content/a/b: expected text, null or a map of these, found an array"),
-        (json!({"at": {"$date": "2024-01-01T00:00:00Z"}}), "content/at: expected text, null or a map of these, found a BSON value ($date)"),
+        (
+            json!({"at": {"$date": "2024-01-01T00:00:00Z"}}),
+            "content/at: expected text, null or a map of these, found a BSON value ($date)",
+        ),
     ] {
         for document_type in [DocumentType::Articles, DocumentType::Posts, DocumentType::Repositories] {
             assert_eq!(error(document_type, json!({"content": content})), message);
@@ -86,7 +105,10 @@ fn what_is_not_text_is_named_with_its_place() {
     }
     assert_eq!(error(DocumentType::Posts, json!({"platform": 5})), "platform: expected text or null, found a number");
     assert_eq!(error(DocumentType::Articles, json!({"link": ["x"]})), "link: expected text or null, found an array");
-    assert_eq!(error(DocumentType::Articles, json!({"content": {"Title": 1}})), "content/Title: expected text or null, found a number");
+    assert_eq!(
+        error(DocumentType::Articles, json!({"content": {"Title": 1}})),
+        "content/Title: expected text or null, found a number"
+    );
     assert_eq!(error(DocumentType::Repositories, json!({"name": {}})), "name: expected text or null, found a map");
 }
 
@@ -99,9 +121,11 @@ fn nesting_without_end_is_an_error_and_not_a_crash() {
 
 #[test]
 fn a_post_is_one_text_and_nested_fields_stand_alone() {
-    let post = json!({"content": {"text": "First.", "Content": "Second.", "quote": {"of": "Third."}}, "image": "x.png"});
+    let post =
+        json!({"content": {"text": "First.", "Content": "Second.", "quote": {"of": "Third."}}, "image": "x.png"});
     let post = cleaned(DocumentType::Posts, post).unwrap();
-    let sections: Vec<_> = post.sections.iter().map(|section| (section.path.as_deref(), section.text.as_str())).collect();
+    let sections: Vec<_> =
+        post.sections.iter().map(|section| (section.path.as_deref(), section.text.as_str())).collect();
     assert_eq!(sections, [(None, "Second.\n\nFirst."), (Some("quote/of"), "Third.")]);
 }
 
@@ -120,7 +144,15 @@ fn the_hash_changes_with_every_part_of_the_document() {
     assert_eq!(hash(&base).len(), 32);
     assert_eq!(hash(&base), hash(&base));
     let mut hashes = vec![hash(&base)];
-    for field in ["/platform", "/link", "/author_id", "/author_full_name", "/content/Title", "/content/Content", "/content/language"] {
+    for field in [
+        "/platform",
+        "/link",
+        "/author_id",
+        "/author_full_name",
+        "/content/Title",
+        "/content/Content",
+        "/content/language",
+    ] {
         let mut changed = base.clone();
         *changed.pointer_mut(field).unwrap() = json!("other");
         hashes.push(hash(&changed));
@@ -153,9 +185,15 @@ fn a_user_has_the_names_that_there_are() {
     let names = |document: Value| author(&identity(DocumentType::Users), document.as_object().unwrap());
     let name = names(json!({"first_name": " Ada ", "last_name": "Lovelace", "age": 36})).unwrap();
     assert_eq!(name.full_name.as_deref(), Some("Ada Lovelace"));
-    assert_eq!(names(json!({"first_name": null, "last_name": "Lovelace"})).unwrap().full_name.as_deref(), Some("Lovelace"));
+    assert_eq!(
+        names(json!({"first_name": null, "last_name": "Lovelace"})).unwrap().full_name.as_deref(),
+        Some("Lovelace")
+    );
     assert_eq!(names(json!({})).unwrap(), AuthorName::default());
-    assert_eq!(names(json!({"first_name": 5})).unwrap_err().to_string(), "first_name: expected text or null, found a number");
+    assert_eq!(
+        names(json!({"first_name": 5})).unwrap_err().to_string(),
+        "first_name: expected text or null, found a number"
+    );
 }
 
 #[test]

@@ -30,7 +30,15 @@ fn what_nobody_sees_goes() {
 
 #[test]
 fn joiners_that_spell_words_or_hold_emoji_together_stay() {
-    for kept in ["می\u{200c}خواهم", "क्\u{200d}ष", "👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}", "ไทย\u{200b}คำ", "葛\u{e0100}", "🏴\u{e0067}\u{e0062}\u{e007f}"] {
+    for kept in [
+        "می\u{200c}خواهم",
+        "क्\u{200d}ष",
+        "👨\u{200d}👩\u{200d}👧",
+        "❤\u{fe0f}",
+        "ไทย\u{200b}คำ",
+        "葛\u{e0100}",
+        "🏴\u{e0067}\u{e0062}\u{e007f}",
+    ] {
         assert_eq!(text_of(kept), kept);
     }
 }
@@ -61,7 +69,10 @@ fn the_whole_link_stays_in_the_metadata() {
 
 #[test]
 fn empty_menu_entries_of_a_crawler_go_and_real_ones_stay() {
-    assert_eq!(text_of("Name\n\n  * __LLM Course\n  * __\n  * \n\n__\n\n# Title\n\n---\n\n| a |\n|---|"), "Name\n\n  * __LLM Course\n\n# Title\n\n---\n\n| a |\n|---|");
+    assert_eq!(
+        text_of("Name\n\n  * __LLM Course\n  * __\n  * \n\n__\n\n# Title\n\n---\n\n| a |\n|---|"),
+        "Name\n\n  * __LLM Course\n\n# Title\n\n---\n\n| a |\n|---|"
+    );
 }
 
 #[test]
@@ -71,7 +82,21 @@ fn emoji_stay_in_the_text() {
 
 #[test]
 fn emoji_are_left_out_of_what_is_embedded() {
-    for (text, embedded) in [("Done 🎉🎉 now", "Done now"), ("a🎉b", "a b"), ("🎉 x", "x"), ("x 👨\u{200d}👩\u{200d}👧", "x "), ("🎉", "🎉"), ("1️⃣ one", "1 one")] {
+    for (text, embedded) in [
+        ("Done 🎉🎉 now", "Done now"),
+        ("a🎉b", "a b"),
+        ("🎉 x", "x"),
+        ("x 👨\u{200d}👩\u{200d}👧", "x "),
+        ("🎉", "🎉"),
+        ("1️⃣ one", "1 one"),
+    ] {
         assert_eq!(emoji::without_emoji(text), embedded);
     }
+}
+
+#[test]
+fn a_text_does_not_swell() {
+    assert_eq!(text_of("قال ﷺ"), "قال صلى الله عليه وسلم");
+    let hostile = "ﷺ".repeat(10_000);
+    assert_eq!(text_of(&hostile), hostile);
 }

@@ -50,11 +50,20 @@ async fn all_steps(database: &Database, search: &Search, samples: &mut [Sample])
     samples.iter_mut().for_each(Sample::change);
     let step = Step::begin("update");
     for sample in samples.iter() {
-        database.collection::<mongodb::bson::Document>(sample.collection).update_one(doc! { "_id": sample.id }, doc! { "$set": sample.fields() }).await?;
+        database
+            .collection::<mongodb::bson::Document>(sample.collection)
+            .update_one(doc! { "_id": sample.id }, doc! { "$set": sample.fields() })
+            .await?;
     }
     for (sample, old) in samples.iter().zip(&before).filter(|(sample, _)| sample.is_searchable()) {
-        step.until(LIMIT, &format!("{} {} found with its new text", sample.collection, sample.id), || search.finds(sample)).await?;
-        step.until(LIMIT, &format!("{} {} not found with its old text", sample.collection, sample.id), || search.lacks_text(old)).await?;
+        step.until(LIMIT, &format!("{} {} found with its new text", sample.collection, sample.id), || {
+            search.finds(sample)
+        })
+        .await?;
+        step.until(LIMIT, &format!("{} {} not found with its old text", sample.collection, sample.id), || {
+            search.lacks_text(old)
+        })
+        .await?;
     }
 
     let step = Step::begin("delete");

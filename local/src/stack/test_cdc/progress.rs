@@ -19,7 +19,12 @@ impl Step {
     }
 
     /// Asks until the answer is Ok, then prints ✓; an Err at the limit ends all, with its reason.
-    pub(super) async fn until<F: Future<Output = Result<(), String>>>(&self, limit: Duration, what: &str, ask: impl Fn() -> F) -> Result<(), StackError> {
+    pub(super) async fn until<F: Future<Output = Result<(), String>>>(
+        &self,
+        limit: Duration,
+        what: &str,
+        ask: impl Fn() -> F,
+    ) -> Result<(), StackError> {
         loop {
             let answer = ask().await;
             let milliseconds = self.begun.elapsed().as_millis();
@@ -29,7 +34,11 @@ impl Step {
                     return Ok(());
                 }
                 Err(why) if self.begun.elapsed() > limit => {
-                    return Err(StackError::Cdc(format!("✗ {}: {what}: not within {} s ({why}); see: make local-logs", self.name, limit.as_secs())));
+                    return Err(StackError::Cdc(format!(
+                        "✗ {}: {what}: not within {} s ({why}); see: make local-logs",
+                        self.name,
+                        limit.as_secs()
+                    )));
                 }
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }

@@ -16,7 +16,9 @@ pub(super) struct Sample {
 pub(super) fn samples() -> Vec<Sample> {
     let author = ObjectId::new();
     let sample = |(collection, id)| Sample { collection, id, marker: marker(), author };
-    [("users", author), ("articles", ObjectId::new()), ("posts", ObjectId::new()), ("repositories", ObjectId::new())].map(sample).into()
+    [("users", author), ("articles", ObjectId::new()), ("posts", ObjectId::new()), ("repositories", ObjectId::new())]
+        .map(sample)
+        .into()
 }
 
 impl Sample {
@@ -39,14 +41,18 @@ impl Sample {
     pub(super) fn fields(&self) -> Document {
         let Self { marker, author, .. } = self;
         let name = "Sample Author";
-        let text = format!("The word {marker} names a sample that checks the way from a changed document to a search for {marker}.");
+        let text = format!(
+            "The word {marker} names a sample that checks the way from a changed document to a search for {marker}."
+        );
         match self.collection {
             "users" => doc! { "first_name": "Sample", "last_name": marker },
             "articles" => doc! {
                 "platform": "sample", "link": format!("https://example.org/{marker}"), "author_id": author, "author_full_name": name,
                 "content": { "Title": format!("About {marker}"), "Subtitle": null, "Content": text, "language": "en" },
             },
-            "posts" => doc! { "platform": "sample", "author_id": author, "author_full_name": name, "content": { "text": text } },
+            "posts" => {
+                doc! { "platform": "sample", "author_id": author, "author_full_name": name, "content": { "text": text } }
+            }
             _ => doc! {
                 "platform": "sample", "name": marker, "link": format!("https://example.org/{marker}"), "owner_id": author, "owner_full_name": name,
                 "content": { "README.md": format!("# {marker}\n\n{text}\n") },
@@ -68,7 +74,8 @@ mod tests {
     #[test]
     fn each_sample_has_an_id_and_a_marker_of_its_own() {
         let samples = samples();
-        let distinct = |key: fn(&Sample) -> String| samples.iter().map(key).collect::<std::collections::HashSet<_>>().len();
+        let distinct =
+            |key: fn(&Sample) -> String| samples.iter().map(key).collect::<std::collections::HashSet<_>>().len();
         assert_eq!(distinct(|sample| sample.id.to_hex()), 4);
         assert_eq!(distinct(|sample| sample.marker.clone()), 4);
         for sample in &samples {
