@@ -40,7 +40,9 @@ search: started ## search the stack: make search Q='how do vector databases work
 	@if [ -z "$$Q" ]; then echo "say what to search for: make search Q='…'" >&2; exit 2; fi
 	@"$(STARTED)" search "$$Q"
 
+# Programs first: some tests run them, and `cargo test` alone does not build all of them.
 test: tools ## all tests, on private servers
+	@cargo build --locked --workspace --all-targets
 	@cargo test --locked --workspace
 
 check: tools ## what CI runs: format, lints, tests

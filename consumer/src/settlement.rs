@@ -2,22 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use lapin::Channel;
 use lapin::options::BasicAckOptions;
 use lapin::types::DeliveryTag;
+use shared::index::GRACE;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::error::{PartitionError, StoreError};
 use crate::store::VectorStore;
 use crate::sync::Synchronizer;
-
-/// Longer than a query takes: a reader that found a chunk just before its manifest moved can still be served.
-pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// Deliveries that are applied and wait for their stale chunks to go, in order of delivery.
 pub(crate) struct Settlement<S> {

@@ -43,6 +43,7 @@ mod port;
 mod process;
 mod program;
 mod provision;
+mod say;
 mod server;
 pub mod stack;
 pub mod supervisor;

@@ -19,10 +19,12 @@ pub(crate) struct ChangeOrder {
 impl ChangeOrder {
     /// Turns to the clusterTime of the next event. Returns what was held back until the former one was over.
     pub(crate) fn turn_to(&mut self, cluster_time: Timestamp) -> Vec<ChangeEvent> {
-        if self.cluster_time.replace(cluster_time) == Some(cluster_time) {
+        if self.cluster_time == Some(cluster_time) {
             return Vec::new();
         }
-        self.finish()
+        let due = self.finish();
+        self.cluster_time = Some(cluster_time);
+        due
     }
 
     /// Ends the current clusterTime: no event of it is to come.

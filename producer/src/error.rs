@@ -124,8 +124,9 @@ pub(crate) enum StreamFault {
 }
 
 /// MongoDB's codes for a position that the oplog no longer holds or never held: ChangeStreamHistoryLost,
-/// ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost, and a token that no server can decode (50811).
-const HISTORY_LOST: [i32; 5] = [286, 280, 260, 136, 50811];
+/// ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost; and those for a token that no server can decode:
+/// FailedToParse, Overflow, 50811.
+const HISTORY_LOST: [i32; 7] = [286, 280, 260, 136, 9, 15, 50811];
 /// BSONObjectTooLarge.
 const EVENT_TOO_LARGE: i32 = 10334;
 /// MongoDB's code for an insert or upsert that met an existing document.
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn lost_history_and_large_events_are_told_from_what_passes() {
-        for code in [286, 280, 260, 136, 50811] {
+        for code in HISTORY_LOST {
             assert_eq!(stream_fault(&server_error(code)), StreamFault::HistoryLost, "{code}");
         }
         for code in [13, 43, 91, 189, 10107, 11600] {

@@ -4,7 +4,7 @@ mod bench;
 
 use std::time::Duration;
 
-use bench::{Bench, PARTITIONS, PATIENCE, Producer, eventually};
+use bench::{Bench, PARTITIONS, Producer, eventually, header};
 use bson::{Bson, Uuid, doc, oid::ObjectId};
 use local::RabbitMq;
 use mongodb::bson::Document;
@@ -132,8 +132,8 @@ async fn an_unsupported_id_becomes_a_dead_letter_and_its_neighbours_pass() {
     posts.insert_one(doc! {"_id": 3, "content": "good"}).await.unwrap();
     reader.until("the neighbours", |r| !r.of("posts", "3").is_empty() && !r.of("posts", &"x".repeat(100_000)).is_empty()).await;
     reader.until("the event's letter", |r| r.dead.len() == 2).await;
-    let headers = format!("{:?}", reader.dead[1].properties.headers());
-    assert!(headers.contains("x-twin-reason") && headers.contains("unsupported _id") && headers.contains("map"), "{headers}");
+    assert_eq!(header(&reader.dead[1], "x-twin-reason"), "unsupported _id");
+    assert_eq!(header(&reader.dead[1], "x-twin-stage"), "map");
     let content: serde_json::Value = serde_json::from_slice(&reader.dead[1].data).unwrap();
     assert_eq!((&content["_id"], &content["document"]["content"]), (&2.5.into(), &"bad".into()));
 }
@@ -199,8 +199,10 @@ async fn kill_9_of_the_producer_in_mid_flow_loses_and_inverts_nothing() {
     tokio::join!(writer, killer);
     let _producer = bench.start();
     reader.until("the last change of each document", |r| (0..20).all(|id| last_round(r, id) == Some(60))).await;
+    // `update` events carry the document as it stands when looked up: the last content comes early, and the number of
+    // events is what must be whole.
+    reader.settle(Duration::from_secs(3)).await;
     reader.assert_no_inversion();
-    // `update` events carry the document as it stands when looked up, so the number of events is what must be whole.
     let distinct = |id: i32| {
         let events = reader.of("posts", &id.to_string());
         events.iter().filter(|event| event.operation != Operation::Snapshot).map(|event| event.id).collect::<std::collections::HashSet<_>>().len()
@@ -374,5 +376,4 @@ async fn wrong_settings_and_absent_servers_are_one_line_and_their_exit_code() {
     let absent = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let (code, said) = bench::output(bench.command().arg("status").env("MONGODB_URI", absent));
     assert_eq!((code, said.trim().lines().count()), (Some(3), 1), "{said}");
-    assert!(PATIENCE > Duration::ZERO);
 }

@@ -161,7 +161,7 @@ fn is_foreign(path: &str) -> bool {
 
 fn is_unread(name: &str) -> bool {
     let ended = |ending: &&str| name.strip_suffix(*ending).is_some_and(|stem| stem.ends_with('.'));
-    LOCK_FILES.contains(&name) || UNREAD.iter().any(|ending| ended(&ending))
+    LOCK_FILES.contains(&name) || UNREAD.iter().any(ended)
 }
 
 /// Bytes that were no text when they were read: a NUL, or more than one in a hundred that could not be decoded.

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::lock::Lock;
 use super::{Settings, StackError, stop};
+use crate::say::say;
 
 /// Removes data, logs, programs and settings of the stack, and nothing else that lies in its folder. The cache of downloads stays.
 pub async fn clean(settings: &Settings) -> Result<(), StackError> {
     let Some(layout) = settings.existing()? else {
-        println!("nothing to remove");
+        say("nothing to remove");
         return Ok(());
     };
     let _lock = Lock::take(&layout)?;
@@ -18,7 +19,7 @@ pub async fn clean(settings: &Settings) -> Result<(), StackError> {
         remove(&path).map_err(StackError::io(path.display().to_string()))?;
     }
     let _ = std::fs::remove_dir(layout.root()); // Only if it is empty now.
-    println!("removed {}", layout.root().display());
+    say(format_args!("removed {}", layout.root().display()));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::lock::Lock;
 use super::programs::{self, PROGRAMS, SUPERVISOR};
 use super::{Settings, StackError, env_file, services, stop, wait};
 use crate::layout::Layout;
+use crate::say::say;
 use crate::supervisor::{self, Hold, Plan, Role};
 use crate::{Installation, Progress, port, provision};
 
@@ -24,12 +25,12 @@ pub async fn start(settings: &Settings) -> Result<(), StackError> {
     tokio::select! {
         up = Box::pin(bring_up(settings, &installation, &layout)) => up?,
         _ = tokio::signal::ctrl_c() => {
-            println!("interrupted: stopping what was started");
+            say("interrupted: stopping what was started");
             stop::end_all(&layout).await?;
             return Err(StackError::Interrupted);
         }
     }
-    println!("healthy after {:.1} s", begun.elapsed().as_secs_f32());
+    say(format_args!("healthy after {:.1} s", begun.elapsed().as_secs_f32()));
     endpoints(settings, &layout);
     Ok(())
 }
@@ -46,7 +47,7 @@ async fn bring_up(settings: &Settings, installation: &Installation, layout: &Lay
         return wait::until_healthy(layout, &plan).await;
     }
     if running.is_some() {
-        println!("the servers' settings or the supervisor have changed: restarting the stack");
+        say("the servers' settings or the supervisor have changed: restarting the stack");
     }
     stop::end_all(layout).await?;
     ports_free(settings)?;
@@ -81,7 +82,7 @@ async fn exchange_programs(layout: &Layout, plan: &Plan) -> Result<(), StackErro
             outdated.push(name);
         }
         if plan.find(name).is_some() && (rebuilt || old.find(name) != plan.find(name)) {
-            println!("  {name:<9} has changed: restarting it");
+            say(format_args!("  {name:<9} has changed: restarting it"));
             holds.push(Hold::place(layout, name, DRAIN).await.map_err(StackError::io(name))?);
         }
     }
@@ -123,7 +124,7 @@ fn detach(layout: &Layout) -> std::io::Result<()> {
 }
 
 fn endpoints(settings: &Settings, layout: &Layout) {
-    println!(
+    say(format_args!(
         "
   MongoDB    {mongodb}   database twin
   RabbitMQ   {rabbitmq}   page http://127.0.0.1:{management} (guest, guest)
@@ -142,5 +143,5 @@ fn endpoints(settings: &Settings, layout: &Layout) {
         producer = settings.producer_port,
         consumer = settings.consumer_port,
         env = layout.env_file().display(),
-    );
+    ));
 }

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Settings, StackError, env_file, start};
 use crate::process::Process;
+use crate::say::say;
 use crate::supervisor::Hold;
 
 const DRAIN: Duration = Duration::from_secs(30);
@@ -17,7 +18,7 @@ pub async fn start_cdc(settings: &Settings) -> Result<bool, StackError> {
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
     let _hold =
         Hold::place(&layout, "producer", DRAIN).await.map_err(StackError::io("holding the supervised producer"))?;
-    println!("\nthe producer, in the foreground (Ctrl-C ends it; the supervised one then goes on):");
+    say("\nthe producer, in the foreground (Ctrl-C ends it; the supervised one then goes on):");
 
     let broken = |error| StackError::Io { what: "the producer".to_owned(), error };
     // Ctrl-C at the terminal reaches the producer directly; here it is only not to end us before it.

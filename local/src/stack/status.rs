@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use super::{Settings, StackError};
 use crate::layout::Layout;
 use crate::process;
+use crate::say::say;
 use crate::supervisor::{self, Plan, Service};
 
 /// Prints the table; true if every service is healthy.
@@ -17,9 +18,9 @@ pub async fn status(settings: &Settings) -> Result<bool, StackError> {
     }
     let plan = Plan::read(&layout)?;
     let rows = join_all(plan.services.iter().map(|service| Box::pin(row(&layout, service)))).await;
-    println!("{:<9} {:>8} {:>9} {:>8}  {:<52} health", "service", "pid", "up", "memory", "endpoint");
+    say(format_args!("{:<9} {:>8} {:>9} {:>8}  {:<52} health", "service", "pid", "up", "memory", "endpoint"));
     for (_, line) in &rows {
-        println!("{line}");
+        say(line);
     }
     Ok(rows.iter().all(|(healthy, _)| *healthy))
 }

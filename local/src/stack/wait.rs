@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use super::StackError;
 use crate::layout::Layout;
 use crate::log_file;
+use crate::say::say;
 use crate::supervisor::{self, Plan, Service};
 
 const LIMIT: Duration = Duration::from_secs(180);
@@ -31,7 +32,7 @@ async fn one(layout: &Layout, service: &Service) -> Result<(), StackError> {
         }
         let why = match (pid, service.health.check().await) {
             (Some(_), Ok(())) => {
-                println!("  {:<9} healthy after {:.1} s", service.name, begun.elapsed().as_secs_f32());
+                say(format_args!("  {:<9} healthy after {:.1} s", service.name, begun.elapsed().as_secs_f32()));
                 return Ok(());
             }
             (Some(_), Err(why)) => why,
@@ -44,7 +45,7 @@ async fn one(layout: &Layout, service: &Service) -> Result<(), StackError> {
         }
         if said.elapsed() > STILL {
             said = Instant::now();
-            println!("  {:<9} {:.0} s … {why}", service.name, begun.elapsed().as_secs_f32());
+            say(format_args!("  {:<9} {:.0} s … {why}", service.name, begun.elapsed().as_secs_f32()));
         }
         tokio::time::sleep(AGAIN).await;
     }

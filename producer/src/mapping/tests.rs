@@ -54,7 +54,7 @@ fn each_operation_on_a_document_is_mapped() {
         let event = only(map(&mut mapper(), &event(operation, "posts", 5, Some(doc! {"_id": 5, "content": "x"}))));
         assert_eq!((event.operation, event.revision), (mapped, revision(1)));
         assert_eq!(event.identity().map(|id| (id.id_kind, id.entry_id.as_str())), Some((IdKind::Int, "5")));
-        assert_eq!(event.occurred_at, "2026-11-18T07:06:40.123Z");
+        assert_eq!(event.occurred_at, "2026-11-18T11:06:40.123Z");
         assert_eq!(Value::Object(event.document.unwrap()), json!({"content": "x"}));
     }
     let deleted = only(map(&mut mapper(), &event("delete", "posts", 5, None)));
@@ -65,7 +65,7 @@ fn each_operation_on_a_document_is_mapped() {
 fn without_a_wall_time_the_cluster_time_says_when() {
     let mut event = event("delete", "posts", 5, None);
     event.remove("wallTime");
-    assert_eq!(only(map(&mut mapper(), &event)).occurred_at, "2026-11-18T07:06:40.000Z");
+    assert_eq!(only(map(&mut mapper(), &event)).occurred_at, "2026-11-18T11:06:40.000Z");
 }
 
 #[test]
@@ -237,6 +237,6 @@ fn the_wire_is_as_the_contract_says() {
     let event = only(map(&mut mapper(), &event("insert", "articles", id, Some(doc! {"_id": id, "platform": "medium"}))));
     let json: Value = serde_json::from_slice(&event.to_json().unwrap()).unwrap();
     assert_eq!(json, json!({"id": event.id, "operation": "insert", "type": "articles", "id_kind": "oid",
-        "entry_id": "660f57b3153bbb219fd901aa", "revision": revision(1).get(), "occurred_at": "2026-11-18T07:06:40.123Z",
+        "entry_id": "660f57b3153bbb219fd901aa", "revision": revision(1).get(), "occurred_at": "2026-11-18T11:06:40.123Z",
         "document": {"platform": "medium"}}));
 }

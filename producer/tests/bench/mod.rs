@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, QueueBindOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties};
 use local::{Installation, MongoDb, MongoDbOptions, Progress, RabbitMq};
 use mongodb::bson::{Document, doc};
@@ -198,17 +198,28 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Declares the topology, so that it may come before the producer.
+    /// Declares the topology, so that it may come before the producer. A broker that was just killed may need a while.
     pub(crate) async fn open(uri: &str) -> Self {
-        let connection = Connection::connect(uri, ConnectionProperties::default()).await.expect("broker");
-        let channel = connection.create_channel().await.expect("channel");
-        topology::declare(&channel, PARTITIONS).await.expect("topology");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Self::try_open(uri).await {
+                Ok(reader) => return reader,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    async fn try_open(uri: &str) -> lapin::Result<Self> {
+        let connection = Connection::connect(uri, ConnectionProperties::default()).await?;
+        let channel = connection.create_channel().await?;
+        topology::declare(&channel, PARTITIONS).await?;
         let (sender, messages) = mpsc::unbounded_channel();
         let queues = (0..PARTITIONS).map(topology::partition_queue).chain([topology::DEAD_LETTERS.to_owned()]);
         for queue in queues {
             let options = BasicConsumeOptions::default();
             let consumed = channel.basic_consume(queue.clone().into(), "".into(), options, FieldTable::default());
-            let mut consumer = consumed.await.expect("consume");
+            let mut consumer = consumed.await?;
             let sender = sender.clone();
             tokio::spawn(async move {
                 while let Some(Ok(delivery)) = consumer.next().await {
@@ -217,7 +228,7 @@ impl Reader {
                 }
             });
         }
-        Self { connection, channel, messages, arrived: Vec::new(), dead: Vec::new() }
+        Ok(Self { connection, channel, messages, arrived: Vec::new(), dead: Vec::new() })
     }
 
     /// Reads on until it holds for all that has arrived.
@@ -309,6 +320,15 @@ impl Reader {
     /// Closes the connection; consumers give their prefetched messages back.
     pub(crate) async fn close(self) {
         let _ = self.connection.close(200, "done".into()).await;
+    }
+}
+
+/// The text of a header.
+pub(crate) fn header(delivery: &Delivery, name: &str) -> String {
+    let headers = delivery.properties.headers().as_ref().expect("headers");
+    match headers.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+        other => format!("{other:?}"),
     }
 }
 

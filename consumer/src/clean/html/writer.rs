@@ -167,9 +167,9 @@ impl Writer {
 
     fn list(&mut self, counter: Option<usize>) {
         if self.lists.is_empty() {
-            self.new_block()
+            self.new_block();
         } else {
-            self.new_line()
+            self.new_line();
         }
         self.lists.push(counter);
     }

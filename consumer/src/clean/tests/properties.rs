@@ -20,7 +20,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn cleaning_prose_twice_changes_nothing(raw in text()) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::sample::Sample;
+use crate::say::say;
 use crate::stack::StackError;
 
 const AGAIN: Duration = Duration::from_millis(100);
@@ -22,22 +24,22 @@ impl Step {
     pub(super) async fn until<F: Future<Output = Result<(), String>>>(
         &self,
         limit: Duration,
+        sample: &Sample,
         what: &str,
         ask: impl Fn() -> F,
     ) -> Result<(), StackError> {
+        let what = format!("{}  {:<12}  {}  {what}", self.name, sample.collection, sample.id);
         loop {
             let answer = ask().await;
-            let milliseconds = self.begun.elapsed().as_millis();
             match answer {
                 Ok(()) => {
-                    println!("✓ {}: {what} ({milliseconds} ms)", self.name);
+                    say(format_args!("✓ {what}  {} ms", self.begun.elapsed().as_millis()));
                     return Ok(());
                 }
                 Err(why) if self.begun.elapsed() > limit => {
+                    let limit = limit.as_secs();
                     return Err(StackError::Cdc(format!(
-                        "✗ {}: {what}: not within {} s ({why}); see: make local-logs",
-                        self.name,
-                        limit.as_secs()
+                        "✗ {what}: not within {limit} s ({why}); see: make local-logs"
                     )));
                 }
                 Err(_) => tokio::time::sleep(AGAIN).await,

@@ -3,6 +3,8 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
+const FIRST_NAME: &str = "Sample";
+
 /// A document of this run: its own id, its own author, and in its text a marker word of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
@@ -22,9 +24,17 @@ pub(super) fn samples() -> Vec<Sample> {
 }
 
 impl Sample {
-    /// Users are names to the other documents, not texts to be found.
-    pub(super) fn is_searchable(&self) -> bool {
-        self.collection != "users"
+    /// Authors are found by their name, as the author of the other samples.
+    pub(super) fn is_author(&self) -> bool {
+        self.collection == "users"
+    }
+
+    /// The question that has this sample as its answer: the arguments of a search.
+    pub(super) fn question(&self) -> Vec<String> {
+        if self.is_author() {
+            return vec!["sample".to_owned(), "--author".to_owned(), format!("{FIRST_NAME} {}", self.marker)];
+        }
+        vec![self.marker.clone()]
     }
 
     /// Another text, with another marker.
@@ -45,7 +55,7 @@ impl Sample {
             "The word {marker} names a sample that checks the way from a changed document to a search for {marker}."
         );
         match self.collection {
-            "users" => doc! { "first_name": "Sample", "last_name": marker },
+            "users" => doc! { "first_name": FIRST_NAME, "last_name": marker },
             "articles" => doc! {
                 "platform": "sample", "link": format!("https://example.org/{marker}"), "author_id": author, "author_full_name": name,
                 "content": { "Title": format!("About {marker}"), "Subtitle": null, "Content": text, "language": "en" },
