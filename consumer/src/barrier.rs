@@ -65,10 +65,10 @@ impl<S: VectorStore> Synchronizer<S> {
             for identity in passed {
                 stale.extend(self.leftovers(&identity, &standings[&identity], barrier.redelivered).await?);
             }
-            let swap = |identity: &Identity| {
-                tombstone(identity, barrier.tombstone_revision(), standings[identity].stored)
-            };
-            let swaps = older.iter().map(swap).collect::<Result<Vec<_>, _>>().map_err(|_| StoreError::Damaged("record"))?;
+            let swap =
+                |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
+            let swaps =
+                older.iter().map(swap).collect::<Result<Vec<_>, _>>().map_err(|_| StoreError::Damaged("record"))?;
             patiently("bury records", || self.store().swap(&swaps)).await?;
             let after = self.read(older.iter()).await?;
             for identity in &older {
@@ -77,7 +77,11 @@ impl<S: VectorStore> Synchronizer<S> {
                 }
             }
             // Read once more: those buried have passed, those that lost their compare-and-set are judged again.
-            open = if barrier.redelivered { older } else { older.into_iter().filter(|id| is_older(&after[id], barrier)).collect() };
+            open = if barrier.redelivered {
+                older
+            } else {
+                older.into_iter().filter(|id| is_older(&after[id], barrier)).collect()
+            };
         }
         Ok(stale)
     }

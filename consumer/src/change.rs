@@ -62,8 +62,7 @@ mod tests {
         let json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": "delete", "type": "posts",
             "id_kind": "str", "entry_id": entry_id, "revision": revision, "occurred_at": ""});
         let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
-        let identity =
-            Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: entry_id.into() };
+        let identity = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: entry_id.into() };
         Change { identity, event, redelivered, message: Message::default() }
     }
 

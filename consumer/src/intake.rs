@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
+use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::types::DeliveryTag;
-use lapin::Consumer;
 use shared::body::{self, DecodeError};
 use shared::{ChangeEvent, Subject};
 

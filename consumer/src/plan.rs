@@ -47,7 +47,8 @@ pub(crate) fn plan(
         Content::Author(name) => (author(&identity, revision, name).to_payload()?, Vec::new()),
         Content::Gone if is_user => (gone_author(identity.clone(), revision).to_payload()?, Vec::new()),
         Content::Failed(error) if is_user => {
-            let author = Author { deleted: false, error: Some(error.clone()), ..gone_author(identity.clone(), revision) };
+            let author =
+                Author { deleted: false, error: Some(error.clone()), ..gone_author(identity.clone(), revision) };
             (author.to_payload()?, Vec::new())
         }
         Content::Gone => (Manifest::tombstone(identity.clone(), revision).to_payload()?, Vec::new()),
@@ -135,7 +136,11 @@ fn gone_author(identity: Identity, revision: Revision) -> Author {
 ///
 /// # Errors
 /// As `serde_json`: not for records of ours.
-pub(crate) fn tombstone(identity: &Identity, revision: Revision, expected: Option<Revision>) -> Result<Swap, serde_json::Error> {
+pub(crate) fn tombstone(
+    identity: &Identity,
+    revision: Revision,
+    expected: Option<Revision>,
+) -> Result<Swap, serde_json::Error> {
     let payload = if identity.document_type == shared::DocumentType::Users {
         gone_author(identity.clone(), revision).to_payload()?
     } else {

@@ -1,8 +1,8 @@
 //! From an event to the content that the index should hold: clean and chunk, without looking at the index.
 
 use shared::embedding::TokenCounter;
-use shared::{Identity, Metadata};
 use shared::{ChangeEvent, DocumentType, Operation};
+use shared::{Identity, Metadata};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chunk::{Chunk, chunk};
@@ -55,7 +55,11 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
     }
     let Some(document) = &event.document else {
         let error = event.omitted.clone().unwrap_or_default();
-        return Err(Unindexable { reason: "omitted", stage: "decode", error: format!("the document was omitted: {error}") });
+        return Err(Unindexable {
+            reason: "omitted",
+            stage: "decode",
+            error: format!("the document was omitted: {error}"),
+        });
     };
     let unclean = |error: &dyn std::error::Error| Unindexable {
         reason: "invalid document",

@@ -246,8 +246,23 @@ impl VectorStore for QdrantStore {
 
 /// All of a manifest but its text, which can be megabytes and decides nothing.
 const STANDING_FIELDS: [&str; 17] = [
-    "type", "id_kind", "entry_id", "revision", "deleted", "error", "source_hash", "fingerprint", "chunk_ids",
-    "chunk_hashes", "author_id", "author_full_name", "platform", "link", "title", "language", "meta",
+    "type",
+    "id_kind",
+    "entry_id",
+    "revision",
+    "deleted",
+    "error",
+    "source_hash",
+    "fingerprint",
+    "chunk_ids",
+    "chunk_hashes",
+    "author_id",
+    "author_full_name",
+    "platform",
+    "link",
+    "title",
+    "language",
+    "meta",
 ];
 
 fn manifest_of(point: &RetrievedPoint) -> Result<Manifest, StoreError> {

@@ -19,8 +19,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::chunk::PIPELINE;
 use crate::error::{ConsumerError, PartitionError};
 use crate::partition::Partition;
-use crate::settings::ConsumerSettings;
 use crate::qdrant_store::QdrantStore;
+use crate::settings::ConsumerSettings;
 use crate::sync::Synchronizer;
 use crate::vectors::Vectors;
 
@@ -83,11 +83,7 @@ async fn ensure_index(
     }
 }
 
-async fn probe(
-    synchronizer: Arc<Synchronizer<QdrantStore>>,
-    readiness: Readiness,
-    shutdown: CancellationToken,
-) {
+async fn probe(synchronizer: Arc<Synchronizer<QdrantStore>>, readiness: Readiness, shutdown: CancellationToken) {
     loop {
         match synchronizer.store().probe().await {
             Ok(()) => readiness.set_up("qdrant"),

@@ -61,10 +61,7 @@ pub trait VectorStore: Send + Sync {
     fn swap(&self, swaps: &[Swap]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Every chunk that the store holds of this document, with the revision that introduced it.
-    fn chunks_of(
-        &self,
-        identity: &Identity,
-    ) -> impl Future<Output = Result<Vec<(Uuid, Revision)>, StoreError>> + Send;
+    fn chunks_of(&self, identity: &Identity) -> impl Future<Output = Result<Vec<(Uuid, Revision)>, StoreError>> + Send;
 
     /// Deletes chunk points by id; those that are gone already are no error.
     fn delete_chunks(&self, ids: &[Uuid]) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -65,7 +65,8 @@ impl Vectors {
             .map(|(key, chunk)| (*key, &chunk.embedded_text))
             .collect();
         metrics::counter!("twin_consumer_chunks_embedded_total").increment(unknown.len() as u64);
-        let (new_keys, texts): (Vec<u128>, Vec<String>) = unknown.into_iter().map(|(key, text)| (key, text.clone())).unzip();
+        let (new_keys, texts): (Vec<u128>, Vec<String>) =
+            unknown.into_iter().map(|(key, text)| (key, text.clone())).unzip();
         for (key, vector) in new_keys.into_iter().zip(self.embedder.embed(texts).await?) {
             let vector: Arc<[f32]> = vector.into();
             self.by_text.insert(key, Arc::clone(&vector));

@@ -50,5 +50,7 @@ pub mod supervisor;
 
 pub use layout::Layout;
 pub use program::Program;
-pub use provision::{Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision};
+pub use provision::{
+    Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision,
+};
 pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

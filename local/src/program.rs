@@ -28,7 +28,8 @@ impl Program {
         environment: impl IntoIterator<Item = (&'a str, String)>,
     ) -> io::Result<Self> {
         let folder = TempDir::new()?;
-        let launch = arguments.iter().fold(Launch::new(program, folder.path()), |launch, argument| launch.arg(argument));
+        let launch =
+            arguments.iter().fold(Launch::new(program, folder.path()), |launch, argument| launch.arg(argument));
         let launch = environment.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         Ok(Self { launch, running: None, folder })
     }

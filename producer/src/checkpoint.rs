@@ -125,9 +125,9 @@ impl CheckpointStore {
         let own = doc! {"_id": self.source.name()};
         let start = doc! {"$set": {"epoch": self.epoch, "token": Uuid::new_v4().to_string()}, "$currentDate": {"started_at": true}};
         answer(starts.update_one(own, start).upsert(true).session(&mut session).into_future()).await?;
-        session.operation_time().ok_or_else(|| {
-            mongodb::error::Error::custom("the server reported no operationTime").into()
-        })
+        session
+            .operation_time()
+            .ok_or_else(|| mongodb::error::Error::custom("the server reported no operationTime").into())
     }
 }
 
@@ -155,7 +155,9 @@ mod tests {
 
     #[test]
     fn progress_survives_its_document() {
-        for position in [Position::Token(rawdoc! {"_data": "82"}), Position::OperationTime(Timestamp { time: 1, increment: 2 })] {
+        for position in
+            [Position::Token(rawdoc! {"_data": "82"}), Position::OperationTime(Timestamp { time: 1, increment: 2 })]
+        {
             let progress = Progress {
                 position: Some(position),
                 types: [DocumentType::Posts].into(),
@@ -172,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_claimed_document_without_a_position_is_no_progress() {
-        let read: StoredCheckpoint = bson::deserialize_from_document(doc! {"_id": "twin", "epoch": 1_i64, "writes": 0_i64}).unwrap();
+        let read: StoredCheckpoint =
+            bson::deserialize_from_document(doc! {"_id": "twin", "epoch": 1_i64, "writes": 0_i64}).unwrap();
         assert_eq!(read.progress, Progress::default());
     }
 

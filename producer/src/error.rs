@@ -46,7 +46,9 @@ pub enum ProducerError {
     #[error("the history was lost {0} times without a single change relayed in between; giving up")]
     ResyncsInVain(u32),
     /// An event that the server cannot send.
-    #[error("an event exceeds 16 MB and MongoDB cannot send it; shrink the document, then `producer checkpoint reset` to resync")]
+    #[error(
+        "an event exceeds 16 MB and MongoDB cannot send it; shrink the document, then `producer checkpoint reset` to resync"
+    )]
     EventTooLarge,
     /// A reset while a producer is at work.
     #[error("{0} holds the lease; stop it, or reset with --force")]

@@ -45,10 +45,13 @@ mod tests {
         let decimal: bson::Decimal128 = "0.1".parse().unwrap();
         let binary = Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] };
         let json = converted(doc! {"_id": 1, "text": "x", "nan": f64::NAN, "date": date,
-            "decimal": decimal, "binary": binary, "null": null, "long": i64::MAX, "list": [{"_id": 2}]});
-        assert_eq!(json, json!({"text": "x", "nan": {"$numberDouble": "NaN"}, "date": {"$date": "2026-11-22T04:43:51.51Z"},
+        "decimal": decimal, "binary": binary, "null": null, "long": i64::MAX, "list": [{"_id": 2}]});
+        assert_eq!(
+            json,
+            json!({"text": "x", "nan": {"$numberDouble": "NaN"}, "date": {"$date": "2026-11-22T04:43:51.51Z"},
             "decimal": {"$numberDecimal": "0.1"},
-            "binary": {"$binary": {"base64": "AQI=", "subType": "00"}}, "null": null, "long": i64::MAX, "list": [{"_id": 2}]}));
+            "binary": {"$binary": {"base64": "AQI=", "subType": "00"}}, "null": null, "long": i64::MAX, "list": [{"_id": 2}]})
+        );
     }
 
     #[test]
@@ -68,7 +71,9 @@ mod tests {
 
     #[test]
     fn times_bear_three_digits_of_a_second() {
-        for (millis, text) in [(0, "1970-01-01T00:00:00.000Z"), (10, "1970-01-01T00:00:00.010Z"), (1_500, "1970-01-01T00:00:01.500Z")] {
+        for (millis, text) in
+            [(0, "1970-01-01T00:00:00.000Z"), (10, "1970-01-01T00:00:00.010Z"), (1_500, "1970-01-01T00:00:01.500Z")]
+        {
             assert_eq!(rfc3339(DateTime::from_millis(millis)), text);
         }
     }

@@ -20,7 +20,8 @@ pub(crate) async fn agree(source: &Source, partitions: u16) -> Result<(), Produc
     let recorded = answer(recorded.into_future()).await?;
     match recorded.and_then(|settings| settings.get_i32("partitions").ok()) {
         Some(recorded) if recorded != i32::from(partitions) => {
-            let problem = format!("is {partitions}, but changes of `{}` were relayed with {recorded} before", source.name());
+            let problem =
+                format!("is {partitions}, but changes of `{}` were relayed with {recorded} before", source.name());
             Err(SettingsError::new("PARTITIONS", problem).into())
         }
         _ => Ok(()),

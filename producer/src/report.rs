@@ -45,7 +45,8 @@ pub async fn reset_checkpoint(settings: &MongoDbSettings, force: bool) -> Result
         return Err(ProducerError::AtWork(lease.holder));
     }
     let there_was = checkpoint::reset(&source).await?;
-    Ok(if there_was { "checkpoint removed; the next run relays everything anew" } else { "there was no checkpoint" }.into())
+    Ok(if there_was { "checkpoint removed; the next run relays everything anew" } else { "there was no checkpoint" }
+        .into())
 }
 
 struct LeaseState {

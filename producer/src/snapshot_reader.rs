@@ -19,7 +19,9 @@ pub(crate) async fn read(source: Source, snapshot: Snapshot, rows: mpsc::Sender<
     loop {
         match read_once(&source, &snapshot, &rows).await {
             Ok(()) => return,
-            Err(error) => tracing::warn!(%error, collection = %snapshot.document_type, "snapshot interrupted; beginning again"),
+            Err(error) => {
+                tracing::warn!(%error, collection = %snapshot.document_type, "snapshot interrupted; beginning again")
+            }
         }
         tokio::select! {
             () = backoff.wait() => {}

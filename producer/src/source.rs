@@ -50,7 +50,8 @@ impl Source {
     /// A collection of the relay's own records, read and written by majority.
     pub(crate) fn records<T: Send + Sync>(&self, name: &str) -> mongodb::Collection<T> {
         let majority = WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(COMMAND_TIMEOUT).build();
-        let options = CollectionOptions::builder().write_concern(majority).read_concern(ReadConcern::majority()).build();
+        let options =
+            CollectionOptions::builder().write_concern(majority).read_concern(ReadConcern::majority()).build();
         self.client.database(RECORDS).collection_with_options(name, options)
     }
 
@@ -76,9 +77,7 @@ fn refusal(hello: &Document) -> Option<&'static str> {
 }
 
 /// Waits for the answer to a command, but not for ever.
-pub(crate) async fn answer<T>(
-    command: impl Future<Output = mongodb::error::Result<T>>,
-) -> Result<T, ProducerError> {
+pub(crate) async fn answer<T>(command: impl Future<Output = mongodb::error::Result<T>>) -> Result<T, ProducerError> {
     let answered = timeout(COMMAND_TIMEOUT, command).await;
     Ok(answered.map_err(|_| ProducerError::MongoDbTimeout(COMMAND_TIMEOUT))??)
 }

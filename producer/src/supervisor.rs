@@ -103,7 +103,8 @@ impl Supervisor {
         let settings = &self.settings;
         let types = types(settings);
         let stream = ChangeStream::new(self.source.clone(), types.clone(), self.readiness.clone());
-        let window = Window::new(settings.producer_window_events as usize, (settings.producer_window_mib as usize) << 20);
+        let window =
+            Window::new(settings.producer_window_events as usize, (settings.producer_window_mib as usize) << 20);
         Ok(Relay {
             broker: settings.rabbitmq.uri()?,
             partitions: settings.rabbitmq.partitions,

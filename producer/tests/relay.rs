@@ -26,7 +26,11 @@ async fn what_was_there_before_and_every_change_after_arrives() {
     posts.insert_one(doc! {"_id": "before", "content": "x"}).await.unwrap();
     let mut reader = bench.read().await;
     let mut producer = bench.start();
-    reader.until("snapshot ends in a sweep", |r| r.arrived.iter().filter(|a| a.event.operation == Operation::Sweep).count() >= sweeps()).await;
+    reader
+        .until("snapshot ends in a sweep", |r| {
+            r.arrived.iter().filter(|a| a.event.operation == Operation::Sweep).count() >= sweeps()
+        })
+        .await;
     let row = reader.of("posts", "before")[0].clone();
     assert_eq!(row.operation, Operation::Snapshot);
 
@@ -38,11 +42,23 @@ async fn what_was_there_before_and_every_change_after_arrives() {
     articles.replace_one(doc! {"_id": 5}, doc! {"name": "n"}).await.unwrap();
     articles.delete_one(doc! {"_id": 5}).await.unwrap();
     reader.until("the delete", |r| r.count(Operation::Delete, "articles") > 0).await;
-    for (id, kind) in [("5".to_owned(), IdKind::Str), (oid.to_hex(), IdKind::Oid), (uuid.to_string(), IdKind::Uuid), ("7".to_owned(), IdKind::Int)] {
-        let found = reader.of("articles", &id).into_iter().any(|event| event.identity().is_some_and(|identity| identity.id_kind == kind));
+    for (id, kind) in [
+        ("5".to_owned(), IdKind::Str),
+        (oid.to_hex(), IdKind::Oid),
+        (uuid.to_string(), IdKind::Uuid),
+        ("7".to_owned(), IdKind::Int),
+    ] {
+        let found = reader
+            .of("articles", &id)
+            .into_iter()
+            .any(|event| event.identity().is_some_and(|identity| identity.id_kind == kind));
         assert!(found, "{id}");
     }
-    let of_5: Vec<_> = reader.of("articles", "5").into_iter().filter(|event| event.identity().unwrap().id_kind == IdKind::Int).collect();
+    let of_5: Vec<_> = reader
+        .of("articles", "5")
+        .into_iter()
+        .filter(|event| event.identity().unwrap().id_kind == IdKind::Int)
+        .collect();
     let operations: Vec<_> = of_5.iter().map(|event| event.operation).collect();
     assert_eq!(operations, [Operation::Insert, Operation::Update, Operation::Replace, Operation::Delete]);
     assert!(of_5.is_sorted_by_key(|event| event.revision) && row.revision < of_5[0].revision);
@@ -70,7 +86,8 @@ async fn drop_rename_and_a_dropped_database_are_barriers_and_the_stream_goes_on(
     bench.client.database("admin").run_command(rename).await.unwrap();
     reader.until("drop of what stood there", |r| r.count(Operation::Drop, "posts") == 2 * all).await;
     reader.until("rows of what came, then a sweep", |r| r.count(Operation::Sweep, "posts") == 2 * all).await;
-    let dropped = reader.arrived.iter().filter(|a| a.event.operation == Operation::Drop).map(|a| a.event.revision).max();
+    let dropped =
+        reader.arrived.iter().filter(|a| a.event.operation == Operation::Drop).map(|a| a.event.revision).max();
     for id in 10..20 {
         let row = reader.of("posts", &id.to_string())[0];
         assert_eq!(row.operation, Operation::Snapshot);
@@ -130,7 +147,9 @@ async fn an_unsupported_id_becomes_a_dead_letter_and_its_neighbours_pass() {
     posts.insert_one(doc! {"_id": 2.5, "content": "bad"}).await.unwrap();
     posts.insert_one(doc! {"_id": "x".repeat(100_000), "content": "long"}).await.unwrap();
     posts.insert_one(doc! {"_id": 3, "content": "good"}).await.unwrap();
-    reader.until("the neighbours", |r| !r.of("posts", "3").is_empty() && !r.of("posts", &"x".repeat(100_000)).is_empty()).await;
+    reader
+        .until("the neighbours", |r| !r.of("posts", "3").is_empty() && !r.of("posts", &"x".repeat(100_000)).is_empty())
+        .await;
     reader.until("the event's letter", |r| r.dead.len() == 2).await;
     assert_eq!(header(&reader.dead[1], "x-twin-reason"), "unsupported _id");
     assert_eq!(header(&reader.dead[1], "x-twin-stage"), "map");
@@ -167,7 +186,8 @@ async fn an_unbound_queue_freezes_the_checkpoint_and_loses_nothing() {
     reader.bind(blocked).await;
     reader.until("all that was held", |r| r.of("posts", "1").len() >= 51).await;
     reader.assert_no_inversion();
-    eventually("the checkpoint moves on", async || bench.checkpoint().await.unwrap()["position"] != frozen["position"]).await;
+    eventually("the checkpoint moves on", async || bench.checkpoint().await.unwrap()["position"] != frozen["position"])
+        .await;
 }
 
 /// Writes to `documents` documents, each change numbered, until told to stop; returns the last number of each.
@@ -205,7 +225,12 @@ async fn kill_9_of_the_producer_in_mid_flow_loses_and_inverts_nothing() {
     reader.assert_no_inversion();
     let distinct = |id: i32| {
         let events = reader.of("posts", &id.to_string());
-        events.iter().filter(|event| event.operation != Operation::Snapshot).map(|event| event.id).collect::<std::collections::HashSet<_>>().len()
+        events
+            .iter()
+            .filter(|event| event.operation != Operation::Snapshot)
+            .map(|event| event.id)
+            .collect::<std::collections::HashSet<_>>()
+            .len()
     };
     let relayed: usize = (0..20).map(distinct).sum();
     let before_t0: usize = (0..20).map(|id| first_round_of_stream(&reader, id)).sum();
@@ -258,7 +283,12 @@ async fn killed_right_after_t0_the_restart_goes_on_from_the_stored_position() {
     let row = reader.of("posts", "2")[0];
     let stored = t0["snapshots"].as_array().unwrap()[0].as_document().unwrap().get_timestamp("t0").unwrap();
     assert_eq!(row.revision.seconds(), i64::from(stored.time), "the same T0");
-    assert!(reader.of("posts", "1").iter().all(|event| event.revision > row.revision || event.operation == Operation::Snapshot));
+    assert!(
+        reader
+            .of("posts", "1")
+            .iter()
+            .all(|event| event.revision > row.revision || event.operation == Operation::Snapshot)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -367,9 +397,20 @@ async fn wrong_settings_and_absent_servers_are_one_line_and_their_exit_code() {
     assert_eq!(producer.stop().await, Some(0));
     let (code, said) = bench::output(bench.command().arg("run").env("PARTITIONS", "5"));
     assert_eq!((code, said.contains("PARTITIONS")), (Some(2), true), "{said}");
-    for (name, value) in [("MONGODB_URI", ""), ("MONGODB_URI", "http://x"), ("RABBITMQ_URI", "http://x"), ("TYPES", "comments"), ("SNAPSHOT", "perhaps"), ("PARTITIONS", "0")] {
+    for (name, value) in [
+        ("MONGODB_URI", ""),
+        ("MONGODB_URI", "http://x"),
+        ("RABBITMQ_URI", "http://x"),
+        ("TYPES", "comments"),
+        ("SNAPSHOT", "perhaps"),
+        ("PARTITIONS", "0"),
+    ] {
         let (code, said) = bench::output(bench.command().arg("run").env(name, value));
-        assert_eq!((code, said.contains(name), said.trim().lines().count()), (Some(2), true, 1), "{name}={value}: {said}");
+        assert_eq!(
+            (code, said.contains(name), said.trim().lines().count()),
+            (Some(2), true, 1),
+            "{name}={value}: {said}"
+        );
     }
     let (code, said) = bench::output(bench.command().arg("status"));
     assert_eq!((code, said.trim().lines().count()), (Some(0), 3), "{said}");

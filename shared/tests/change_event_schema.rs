@@ -57,7 +57,8 @@ fn every_event_that_we_send_is_valid() {
             assert!(schema.is_valid(&event), "{event}: {:?}", schema.validate(&event));
         }
     }
-    let omitted = ChangeEvent { document: None, omitted: Some("too large".into()), ..event(Operation::Insert, IdKind::Str, "x") };
+    let omitted =
+        ChangeEvent { document: None, omitted: Some("too large".into()), ..event(Operation::Insert, IdKind::Str, "x") };
     let repair = ChangeEvent { repair: true, ..event(Operation::Snapshot, IdKind::Str, "x") };
     assert!(schema.is_valid(&wire(&omitted)) && schema.is_valid(&wire(&repair)));
 }

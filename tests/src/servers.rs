@@ -26,7 +26,9 @@ async fn lasting<T: Send + 'static>(future: impl Future<Output = T> + Send + 'st
 async fn installation() -> &'static Installation {
     INSTALLATION
         .get_or_init(|| {
-            lasting(async { provision(&default_cache(), &Progress::stderr()).await.expect("servers and model provisioned") })
+            lasting(async {
+                provision(&default_cache(), &Progress::stderr()).await.expect("servers and model provisioned")
+            })
         })
         .await
 }

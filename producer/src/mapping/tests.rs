@@ -10,8 +10,8 @@ fn mapper() -> Mapper {
 
 fn event(operation: &str, collection: &str, id: impl Into<Bson>, document: Option<Document>) -> Document {
     let mut event = doc! {"_id": {"_data": "8265"}, "operationType": operation, "clusterTime": TIME,
-        "wallTime": DateTime::from_millis(1_795_000_000_123), "ns": {"db": "twin", "coll": collection},
-        "documentKey": {"_id": id.into()}};
+    "wallTime": DateTime::from_millis(1_795_000_000_123), "ns": {"db": "twin", "coll": collection},
+    "documentKey": {"_id": id.into()}};
     event.extend(document.map(|document| doc! {"fullDocument": document}).unwrap_or_default());
     event
 }
@@ -50,7 +50,9 @@ fn revision(index: u32) -> Revision {
 
 #[test]
 fn each_operation_on_a_document_is_mapped() {
-    for (operation, mapped) in [("insert", Operation::Insert), ("update", Operation::Update), ("replace", Operation::Replace)] {
+    for (operation, mapped) in
+        [("insert", Operation::Insert), ("update", Operation::Update), ("replace", Operation::Replace)]
+    {
         let event = only(map(&mut mapper(), &event(operation, "posts", 5, Some(doc! {"_id": 5, "content": "x"}))));
         assert_eq!((event.operation, event.revision), (mapped, revision(1)));
         assert_eq!(event.identity().map(|id| (id.id_kind, id.entry_id.as_str())), Some((IdKind::Int, "5")));
@@ -133,8 +135,10 @@ fn a_drop_goes_to_every_partition_with_an_id_each() {
     assert_eq!(mapped[0], Mapped::Voided(DocumentType::Posts, TIME));
     let expected: Vec<_> = (0..8).map(|p| (Operation::Drop, DocumentType::Posts, revision(0).get(), p)).collect();
     assert_eq!(barriers(&mapped), expected);
-    let ids: std::collections::HashSet<_> =
-        mapped.iter().filter_map(|mapped| if let Mapped::Event(event, _) = mapped { Some(event.id) } else { None }).collect();
+    let ids: std::collections::HashSet<_> = mapped
+        .iter()
+        .filter_map(|mapped| if let Mapped::Event(event, _) = mapped { Some(event.id) } else { None })
+        .collect();
     assert_eq!(ids.len(), 8);
 }
 
@@ -174,7 +178,9 @@ fn a_dropped_database_drops_every_type() {
 
 #[test]
 fn what_is_not_watched_leads_to_nothing() {
-    for (operation, collection) in [("insert", "other"), ("drop", "other"), ("invalidate", ""), ("create", "posts"), ("createIndexes", "posts")] {
+    for (operation, collection) in
+        [("insert", "other"), ("drop", "other"), ("invalidate", ""), ("create", "posts"), ("createIndexes", "posts")]
+    {
         assert_eq!(map(&mut mapper(), &event(operation, collection, 5, Some(doc! {}))), [], "{operation}");
     }
     let mut users_only = Mapper::new("twin".into(), vec![DocumentType::Users], 8);
@@ -234,9 +240,13 @@ fn a_cluster_time_that_does_not_fit_stops_the_relay() {
 #[test]
 fn the_wire_is_as_the_contract_says() {
     let id = bson::oid::ObjectId::parse_str("660f57b3153bbb219fd901aa").unwrap();
-    let event = only(map(&mut mapper(), &event("insert", "articles", id, Some(doc! {"_id": id, "platform": "medium"}))));
+    let event =
+        only(map(&mut mapper(), &event("insert", "articles", id, Some(doc! {"_id": id, "platform": "medium"}))));
     let json: Value = serde_json::from_slice(&event.to_json().unwrap()).unwrap();
-    assert_eq!(json, json!({"id": event.id, "operation": "insert", "type": "articles", "id_kind": "oid",
+    assert_eq!(
+        json,
+        json!({"id": event.id, "operation": "insert", "type": "articles", "id_kind": "oid",
         "entry_id": "660f57b3153bbb219fd901aa", "revision": revision(1).get(), "occurred_at": "2026-11-18T11:06:40.123Z",
-        "document": {"platform": "medium"}}));
+        "document": {"platform": "medium"}})
+    );
 }

@@ -35,7 +35,8 @@ struct Servers {
 static SERVERS: LazyLock<Servers> = LazyLock::new(|| {
     // A runtime of its own, so that no test's end takes the servers along.
     let start = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
         let servers = runtime.block_on(async {
             let installation = installation().await;
             let mongodb = MongoDb::start(&installation, MongoDbOptions::default()).await.expect("mongod");
@@ -255,7 +256,10 @@ impl Reader {
         };
         let encoding = delivery.properties.content_encoding().as_ref().map(|encoding| encoding.as_str());
         let event = body::decode(&delivery.data, encoding).expect("a change event");
-        assert_eq!(delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()), Some(event.id.to_string()));
+        assert_eq!(
+            delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()),
+            Some(event.id.to_string())
+        );
         assert_eq!(*delivery.properties.delivery_mode(), Some(2));
         if let Some(identity) = event.identity() {
             assert_eq!(identity.partition(PARTITIONS), partition, "{identity}");
@@ -274,9 +278,9 @@ impl Reader {
     /// The events of one document, in the order of their arrival.
     pub(crate) fn of(&self, collection: &str, entry_id: &str) -> Vec<&ChangeEvent> {
         let matches = |event: &&ChangeEvent| {
-            event.identity().is_some_and(|identity| {
-                identity.document_type.as_str() == collection && identity.entry_id == entry_id
-            })
+            event
+                .identity()
+                .is_some_and(|identity| identity.document_type.as_str() == collection && identity.entry_id == entry_id)
         };
         self.arrived.iter().map(|arrived| &arrived.event).filter(matches).collect()
     }
@@ -306,7 +310,8 @@ impl Reader {
     /// Unbinds a partition's queue: its messages find no way.
     pub(crate) async fn unbind(&self, partition: u16) {
         let (queue, key) = (topology::partition_queue(partition), partition.to_string());
-        let unbound = self.channel.queue_unbind(queue.into(), topology::EXCHANGE.into(), key.into(), FieldTable::default());
+        let unbound =
+            self.channel.queue_unbind(queue.into(), topology::EXCHANGE.into(), key.into(), FieldTable::default());
         unbound.await.expect("unbind");
     }
 
@@ -314,7 +319,10 @@ impl Reader {
     pub(crate) async fn bind(&self, partition: u16) {
         let (queue, key) = (topology::partition_queue(partition), partition.to_string());
         let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
-        self.channel.queue_bind(queue.into(), topology::EXCHANGE.into(), key.into(), options, arguments).await.expect("bind");
+        self.channel
+            .queue_bind(queue.into(), topology::EXCHANGE.into(), key.into(), options, arguments)
+            .await
+            .expect("bind");
     }
 
     /// Closes the connection; consumers give their prefetched messages back.

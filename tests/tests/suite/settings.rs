@@ -67,7 +67,11 @@ async fn another_number_of_partitions_is_refused_by_producer_and_consumer() {
         let output = eventually("the program ends", || async {
             let mut environment = world.environment();
             environment.retain(|(setting, _)| *setting != "PARTITIONS");
-            environment.extend([("PARTITIONS", "5".to_owned()), (name, "127.0.0.1:0".to_owned()), ("RUST_LOG", "off".into())]);
+            environment.extend([
+                ("PARTITIONS", "5".to_owned()),
+                (name, "127.0.0.1:0".to_owned()),
+                ("RUST_LOG", "off".into()),
+            ]);
             let environment: Vec<(&str, &str)> = environment.iter().map(|(n, v)| (*n, v.as_str())).collect();
             Ok::<_, anyhow::Error>(run(program, &["run"], &environment))
         })

@@ -10,7 +10,8 @@ async fn insert(world: &World, collection: &str, document: Document) {
 }
 
 async fn until_equal(world: &World) {
-    eventually(&format!("the index equals the source\n{}", world.logs()), || async { audit(world).await?.equal() }).await;
+    eventually(&format!("the index equals the source\n{}", world.logs()), || async { audit(world).await?.equal() })
+        .await;
 }
 
 fn article(id: impl Into<Bson>, text: &str) -> Document {
@@ -23,10 +24,20 @@ async fn every_operation_on_every_type_is_found_or_gone() {
     let mut world = World::started().await;
     let (article_id, post_id, repository_id) = (ObjectId::new(), ObjectId::new(), ObjectId::new());
     insert(&world, "articles", article(article_id, "# Tides\n\nThe quokka marker lives in an article.")).await;
-    insert(&world, "posts", doc! { "_id": post_id, "platform": "linkedin", "author_id": "ada",
-        "content": { "text": "A post about the axolotl marker." } }).await;
-    insert(&world, "repositories", doc! { "_id": repository_id, "name": "tides", "link": "https://example.org/r",
-        "owner_id": "ada", "content": { "src/main.rs": "fn narwhal_marker() {}\n", "README.md": Bson::Null } }).await;
+    insert(
+        &world,
+        "posts",
+        doc! { "_id": post_id, "platform": "linkedin", "author_id": "ada",
+        "content": { "text": "A post about the axolotl marker." } },
+    )
+    .await;
+    insert(
+        &world,
+        "repositories",
+        doc! { "_id": repository_id, "name": "tides", "link": "https://example.org/r",
+        "owner_id": "ada", "content": { "src/main.rs": "fn narwhal_marker() {}\n", "README.md": Bson::Null } },
+    )
+    .await;
     world.until_found("quokka", &article_id.to_hex(), "quokka").await;
     world.until_found("axolotl", &post_id.to_hex(), "axolotl").await;
     world.until_found("narwhal_marker", &repository_id.to_hex(), "narwhal_marker").await;
