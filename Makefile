@@ -40,9 +40,10 @@ search: started ## search the stack: make search Q='how do vector databases work
 	@if [ -z "$$Q" ]; then echo "say what to search for: make search Q='…'" >&2; exit 2; fi
 	@"$(STARTED)" search "$$Q"
 
-# Programs first: some tests run them, and `cargo test` alone does not build all of them.
+# Programs first: some tests run them, and `cargo test` alone does not build all of them. Then servers and model, which tests find in the cache.
 test: tools ## all tests, on private servers
 	@cargo build --locked --workspace --all-targets
+	@"$${CARGO_TARGET_DIR:-target}/debug/local" provision
 	@cargo test --locked --workspace
 
 check: tools ## what CI runs: format, lints, tests

@@ -181,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_drop_voids_the_snapshot_of_its_type_only() {
-        let mut progress = Progress::default();
-        progress.snapshots = vec![snapshot(DocumentType::Posts), snapshot(DocumentType::Users)];
+        let snapshots = vec![snapshot(DocumentType::Posts), snapshot(DocumentType::Users)];
+        let mut progress = Progress { snapshots, ..Progress::default() };
         progress.requested.insert(DocumentType::Posts);
         progress.advance(Mark::Voided(DocumentType::Posts, Timestamp { time: 5, increment: 5 }));
         assert_eq!(progress.snapshots.len(), 2, "a drop from before T0 voids nothing");

@@ -24,6 +24,9 @@ pub enum ProducerError {
     /// The broker did not answer in time.
     #[error("RabbitMQ: no answer in time")]
     BrokerTimeout,
+    /// The connection ended while nothing was in flight.
+    #[error("RabbitMQ: the connection is closed")]
+    BrokerGone,
     /// A channel that ought to confirm did not.
     #[error("RabbitMQ: a publish was not confirmed")]
     Unconfirmed,
@@ -88,6 +91,7 @@ impl ProducerError {
             | Self::MongoDbTimeout(_)
             | Self::Broker(_)
             | Self::BrokerTimeout
+            | Self::BrokerGone
             | Self::Unconfirmed
             | Self::UnknownReturn
             | Self::ReaderEnded => Verdict::Transient,

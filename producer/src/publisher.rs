@@ -76,6 +76,15 @@ impl Publisher {
         }
     }
 
+    /// Whether the broker is still there, so that a loss is noticed with nothing in flight too.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(crate) fn check(&self) -> Result<(), ProducerError> {
+        let connected = self.connection.status().connected() && self.channel.status().connected();
+        if connected { Ok(()) } else { Err(ProducerError::BrokerGone) }
+    }
+
     /// Whether every publish has been answered, so that every return has surfaced.
     pub(crate) fn all_answered(&self) -> bool {
         self.unanswered.is_empty()

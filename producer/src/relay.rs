@@ -27,6 +27,8 @@ use crate::window::{Mark, Window};
 const TICK: Duration = Duration::from_millis(250);
 /// How long the window may take to drain at the end.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Without an answer for so long, the broker is held to be stuck.
+const STALL: Duration = Duration::from_secs(10);
 /// A connection that lasted so long was a success: the next wait is short again.
 const LASTING: Duration = Duration::from_secs(5);
 
@@ -45,6 +47,9 @@ pub(crate) struct Relay {
     pub(crate) checkpointer: Checkpointer,
     /// Whether the stream's position has moved under this lease.
     pub(crate) moved: bool,
+    /// When the broker last answered, or nothing was unanswered.
+    pub(crate) answered: Instant,
+    pub(crate) stalled: bool,
 }
 
 impl Relay {
@@ -105,7 +110,7 @@ impl Relay {
                 written = self.checkpointer.step() => written?,
                 () = self.lease.lost() => return Err(ProducerError::LeaseLost),
                 () = shutdown.cancelled() => return Ok(()),
-                _ = tick.tick() => self.tick().await?,
+                _ = tick.tick() => self.tick(publisher).await?,
             }
         }
     }
@@ -138,6 +143,7 @@ impl Relay {
     }
 
     fn settle(&mut self, answers: Vec<Answer>) -> Result<(), ProducerError> {
+        self.answered = Instant::now();
         for answer in answers {
             match answer {
                 Answer::Confirmed(number) => {
@@ -213,7 +219,9 @@ impl Relay {
         self.window.push(message);
     }
 
-    async fn tick(&mut self) -> Result<(), ProducerError> {
+    async fn tick(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
+        publisher.check()?;
+        self.watch_for_a_stall(publisher);
         telemetry::in_flight(self.window.len());
         self.checkpointer.observe();
         match self.checkpointer.begin_requested().await {
@@ -224,6 +232,21 @@ impl Relay {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// A broker that answers nothing is said to be down, though its connection stands.
+    fn watch_for_a_stall(&mut self, publisher: &Publisher) {
+        let stalled = !publisher.all_answered() && self.answered.elapsed() > STALL;
+        if stalled && !self.stalled {
+            tracing::error!(in_flight = self.window.len(), "no confirm for {STALL:?}; checkpoint frozen");
+            self.readiness.set_down("rabbitmq", format!("no confirm for {STALL:?}"));
+        } else if self.stalled && !stalled {
+            self.readiness.set_up("rabbitmq");
+        }
+        self.stalled = stalled;
+        if publisher.all_answered() {
+            self.answered = Instant::now();
+        }
     }
 
     /// The end: nothing more is read; what was read is confirmed, as far as that succeeds in time.

@@ -118,6 +118,8 @@ impl Supervisor {
             window,
             checkpointer,
             moved: false,
+            answered: Instant::now(),
+            stalled: false,
         })
     }
 

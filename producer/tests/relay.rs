@@ -131,9 +131,9 @@ async fn a_transaction_is_relayed_in_order_and_its_last_event_in_any_case() {
     let indices: Vec<_> = streamed("1").map(|event| event.revision.get() & 255).collect();
     // The update's document may be gone when looked up or the new one.
     assert!(indices == [1, 2, 3, 4] || indices == [1, 3, 4], "{indices:?}");
-    assert_eq!(streamed("1").last().unwrap().document.as_ref().unwrap()["n"], 2);
+    assert_eq!(streamed("1").next_back().unwrap().document.as_ref().unwrap()["n"], 2);
     assert_eq!(streamed("2").count(), 255);
-    assert_eq!(streamed("2").last().unwrap().document.as_ref().unwrap()["n"], 300);
+    assert_eq!(streamed("2").next_back().unwrap().document.as_ref().unwrap()["n"], 300);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +249,11 @@ async fn kill_9_of_the_broker_in_mid_flow_loses_nothing() {
     let mut rabbitmq = RabbitMq::start(&bench::installation().await).await.unwrap();
     let bench = Bench::over(&rabbitmq).await;
     let _producer = bench.start();
-    eventually("the relay has begun", async || bench.checkpoint().await.is_some()).await;
+    // Not in the first second of the queues' lives: a quorum queue of RabbitMQ 3.10 that is killed while it is being
+    // made stays without a leader for ever.
+    let begun =
+        async || bench.checkpoint().await.is_some_and(|stored| stored.get_datetime("snapshot_finished_at").is_ok());
+    eventually("the snapshot is swept", begun).await;
     let writer = write(&bench, 20, 60);
     let killer = async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -20,4 +20,4 @@ pub use plan::{Plan, Role, Service};
 pub(crate) use claim::running;
 pub(crate) use hold::Hold;
 pub(crate) use orphans::{end_orphans, end_strays};
-pub(crate) use pid_file::process_of;
+pub(crate) use pid_file::{process_of, recorded_pid};

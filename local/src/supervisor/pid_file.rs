@@ -22,6 +22,11 @@ pub(super) fn read(path: &Path) -> Option<u32> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
+/// The pid that a service had last, whether or not it lives.
+pub(crate) fn recorded_pid(layout: &Layout, service: &str) -> Option<u32> {
+    read(&layout.pid_file(service))
+}
+
 /// The service's live process. A number that meanwhile belongs to a stranger, or to nobody, is None.
 pub(crate) fn process_of(layout: &Layout, service: &str) -> io::Result<Option<Process>> {
     let Some(pid) = read(&layout.pid_file(service)) else {
