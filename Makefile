@@ -44,7 +44,8 @@ search: started ## search the stack: make search Q='how do vector databases work
 test: tools ## all tests, on private servers
 	@cargo build --locked --workspace --all-targets
 	@"$${CARGO_TARGET_DIR:-target}/debug/local" provision
-	@cargo test --locked --workspace
+	@cargo test --locked --workspace --doc --quiet
+	@cargo test --locked --workspace --all-targets
 
 check: tools ## what CI runs: format, lints, tests
 	@cargo fmt --all --check

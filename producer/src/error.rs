@@ -165,6 +165,8 @@ fn code(error: &mongodb::error::Error) -> Option<i32> {
 fn plain(error: &mongodb::error::Error) -> String {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => format!("{} ({} {})", command.message, command.code, command.code_name),
+        // The topology behind it fills a screen.
+        ErrorKind::ServerSelection { message, .. } => message.split(" Topology:").next().unwrap_or_default().to_owned(),
         kind => kind.to_string(),
     }
 }

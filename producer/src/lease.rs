@@ -12,8 +12,9 @@ use mongodb::options::ReturnDocument;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use crate::checkpoint;
 use crate::error::{ProducerError, is_duplicate_key};
-use crate::source::Source;
+use crate::source::{Source, answer};
 
 /// How long a lease holds without renewal.
 const TTL: Duration = Duration::from_secs(3);
@@ -47,7 +48,7 @@ struct Shared {
 /// Asks for the lease of this database until it is granted. A standby waits here.
 pub(crate) async fn acquire(source: &Source, holder: &str) -> Result<Lease, ProducerError> {
     let leases = source.records("leases");
-    timeout(TTL, ensure(&leases, source.name())).await.map_err(|_| ProducerError::MongoDbTimeout(TTL))??;
+    ensure(&leases, source).await?;
     let mut standing_by = false;
     loop {
         let asked = Instant::now();
@@ -79,12 +80,16 @@ async fn ask(leases: &Collection<Document>, database: &str, holder: &str) -> Res
     Ok(taken.and_then(|lease| lease.get_i64("epoch").ok()))
 }
 
-/// Makes a lease that has run out, where there is none: an upsert cannot ask for the server's time.
-async fn ensure(leases: &Collection<Document>, database: &str) -> Result<(), ProducerError> {
-    let new = doc! {"$setOnInsert": {"epoch": 0_i64, "expires_at": DateTime::from_millis(0)}};
-    match leases.update_one(doc! {"_id": database}, new).upsert(true).await {
-        Err(error) if !is_duplicate_key(&error) => Err(error.into()),
-        _ => Ok(()),
+/// Makes a lease that has run out, where there is none: an upsert cannot ask for the server's time. Its epoch is no
+/// lower than the checkpoint's, should someone have removed the lease alone.
+async fn ensure(leases: &Collection<Document>, source: &Source) -> Result<(), ProducerError> {
+    let epoch = checkpoint::read(source).await?.map_or(0, |stored| stored.epoch);
+    let new = doc! {"$setOnInsert": {"epoch": epoch, "expires_at": DateTime::from_millis(0)}};
+    let ensured = leases.update_one(doc! {"_id": source.name()}, new).upsert(true);
+    match answer(ensured.into_future()).await {
+        // Another producer made it at the same moment.
+        Err(ProducerError::MongoDb(error)) if is_duplicate_key(&error) => Ok(()),
+        ensured => ensured.map(drop),
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn read(source: Source, snapshot: Snapshot, rows: mpsc::Sender<
         match read_once(&source, &snapshot, &rows).await {
             Ok(()) => return,
             Err(error) => {
-                tracing::warn!(%error, collection = %snapshot.document_type, "snapshot interrupted; beginning again")
+                tracing::warn!(%error, collection = %snapshot.document_type, "snapshot interrupted; beginning again");
             }
         }
         tokio::select! {

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn the_bucket_is_xxh3_of_the_key() {
         let identity = identity(ObjectId::parse_str("660f57b3153bbb219fd901aa").unwrap()).unwrap();
-        assert_eq!(identity.key(), "articles\0oid\0660f57b3153bbb219fd901aa");
+        assert_eq!(identity.key(), "articles\0oid\x00660f57b3153bbb219fd901aa");
         assert_eq!(identity.bucket(), BUCKET_OF_SAMPLE);
         assert_eq!(identity.partition(8), BUCKET_OF_SAMPLE % 8);
     }

@@ -72,7 +72,7 @@ pub async fn embedding_environment() -> [(&'static str, String); 2] {
 /// A Qdrant that no other test uses: one of its own, or the one that `TEST_QDRANT_URL` names, emptied.
 pub enum TestQdrant {
     /// Started for this test.
-    Own(Qdrant),
+    Own(Box<Qdrant>),
     /// Named from outside.
     Named(String, MutexGuard<'static, ()>),
 }
@@ -80,7 +80,7 @@ pub enum TestQdrant {
 /// A Qdrant without any collection.
 pub async fn qdrant() -> TestQdrant {
     let Ok(url) = std::env::var("TEST_QDRANT_URL") else {
-        return TestQdrant::Own(Qdrant::start(installation().await).await.expect("qdrant starts"));
+        return TestQdrant::Own(Box::new(Qdrant::start(installation().await).await.expect("qdrant starts")));
     };
     let named = TestQdrant::Named(url, NAMED_QDRANT.lock().await);
     let client = named.client();

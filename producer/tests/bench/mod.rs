@@ -146,9 +146,14 @@ impl Producer {
 
     /// SIGTERM, and the exit code.
     pub(crate) async fn stop(&mut self) -> Option<i32> {
-        let stopped = Command::new("kill").arg(self.0.id().to_string()).status().expect("kill");
-        assert!(stopped.success());
+        self.signal("-TERM");
         self.ended().await
+    }
+
+    /// Sends a signal by its flag: `-STOP`, `-CONT`, `-TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.0.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
     }
 
     /// Its exit code, once it has ended.
