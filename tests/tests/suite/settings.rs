@@ -5,10 +5,13 @@ use std::process::{Command, Output};
 
 use tests::{World, binary, embedding_environment, eventually};
 
+/// Any free port: the usual ones may be a running stack's.
+const LISTEN: [(&str, &str); 2] = [("PRODUCER_HTTP_LISTEN", "127.0.0.1:0"), ("CONSUMER_HTTP_LISTEN", "127.0.0.1:0")];
+
 fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(binary(program));
-    command.args(arguments).env_clear().envs(environment.iter().copied()).current_dir(folder.path());
+    command.args(arguments).env_clear().envs(LISTEN).envs(environment.iter().copied()).current_dir(folder.path());
     command.output().unwrap()
 }
 
