@@ -9,7 +9,6 @@ use bson::{Bson, Uuid, doc, oid::ObjectId};
 use local::RabbitMq;
 use mongodb::bson::Document;
 use shared::{DocumentType, IdKind, Identity, Operation};
-use tokio::time::Instant;
 
 fn partition_of(collection: DocumentType, id: impl Into<Bson>) -> u16 {
     Identity::of(collection, &id.into()).expect("identity").partition(PARTITIONS)
@@ -114,6 +113,8 @@ async fn a_transaction_is_relayed_in_order_and_its_last_event_in_any_case() {
     bench.database.create_collection("posts").await.unwrap();
     let mut reader = bench.read().await;
     let _producer = bench.start();
+    // A transaction from before T0 would arrive as rows.
+    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
     let mut session = bench.client.start_session().await.unwrap();
     session.start_transaction().await.unwrap();
     posts.insert_one(doc! {"_id": 1, "n": 0}).session(&mut session).await.unwrap();
@@ -310,10 +311,11 @@ async fn a_restart_repeats_little_and_reads_no_snapshot_again() {
     reader.until("the sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
     assert_eq!(producer.stop().await, Some(0));
     bench.collection("posts").insert_one(doc! {"_id": 2}).await.unwrap();
-    let restarted = Instant::now();
+    let leases = bench.client.database("twin_cdc").collection::<Document>("leases");
+    let lease = leases.find_one(doc! {"_id": &bench.name}).await.unwrap().expect("a lease");
+    assert!(*lease.get_datetime("expires_at").unwrap() <= bson::DateTime::now(), "the lease was given back: {lease}");
     let _producer = bench.start();
     reader.until("what changed in between", |r| !r.of("posts", "2").is_empty()).await;
-    assert!(restarted.elapsed() < Duration::from_secs(3), "the lease was given back: {:?}", restarted.elapsed());
     reader.settle(Duration::from_secs(2)).await;
     assert_eq!(reader.count(Operation::Snapshot, "posts"), 1);
 }
@@ -329,10 +331,8 @@ async fn a_standby_takes_over_after_kill_9() {
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
     reader.until("the active one relays", |r| !r.of("posts", "1").is_empty()).await;
     active.kill();
-    let killed = Instant::now();
     bench.collection("posts").insert_one(doc! {"_id": 2}).await.unwrap();
     reader.until("the standby relays", |r| !r.of("posts", "2").is_empty()).await;
-    assert!(killed.elapsed() < Duration::from_secs(6), "{:?}", killed.elapsed());
 }
 
 /// 9 MB set anew make an event of 18 MB, which MongoDB cannot send.
