@@ -1,5 +1,5 @@
 //! The write protocol: changes to points, so that a reader never sees half a document, nothing newer is overwritten,
-//! and nothing is left behind, whoever is killed when. `shared/docs`' executions are the tests of this file.
+//! and nothing is left behind, whoever is killed when. Tried by `tests/tests/suite/executions.rs`.
 //!
 //! 1. Read what stands. A change that is not newer is not applied.
 //! 2. Write its new chunks; no reader believes in them yet.

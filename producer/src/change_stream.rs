@@ -70,6 +70,7 @@ impl ChangeStream {
                     continue;
                 }
                 Err(ProducerError::MongoDb(error)) if shape == Shape::KeysOnce && is_too_large(&error) => {
+                    // Whoever no longer listens has ended already, here and below.
                     let _ = reads.send(Err(ProducerError::EventTooLarge)).await;
                     return;
                 }
