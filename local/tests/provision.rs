@@ -34,7 +34,7 @@ async fn every_program_runs() {
         said(Command::new(erlang).args(["-noshell", "-eval", "ok = crypto:start(), io:format(\"runs\"), halt()."])),
         "runs"
     );
-    assert!(said(&mut rabbitmqctl(&installation)).trim().starts_with(|first: char| first.is_ascii_digit()));
+    // Not `rabbitmqctl`, which leaves an `epmd` behind; the broker itself runs in the tests of the servers.
 
     let load = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
     said(Command::new(&installation.python).args(["-c", load]).arg(&installation.onnxruntime));
@@ -48,18 +48,6 @@ async fn every_program_runs() {
                 .arg("--help"),
         ),
     };
-}
-
-/// `rabbitmqctl version` reads nothing of a broker's; its home is a folder that it may write to.
-fn rabbitmqctl(installation: &Installation) -> Command {
-    let root = &installation.rabbitmq.root;
-    let versions = std::fs::read_dir(root.join("usr/lib/rabbitmq/lib")).unwrap();
-    let program =
-        versions.flatten().map(|entry| entry.path().join("sbin/rabbitmqctl")).find(|path| path.is_file()).unwrap();
-    let mut command = Command::new(program);
-    let path = format!("{}:/usr/bin:/bin", root.join("usr/lib/erlang/bin").display());
-    command.arg("version").env("PATH", path).env("HOME", std::env::temp_dir()).env("LC_ALL", "C.UTF-8");
-    command
 }
 
 #[tokio::test]
