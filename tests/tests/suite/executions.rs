@@ -55,9 +55,10 @@ impl Bench {
         Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into())
     }
 
-    /// A consumer that is killed at its next call of this kind.
-    fn killed_at(&self, call: Call) -> Synchronizer<Killed> {
-        Synchronizer::new(Killed { store: self.store(), call }, self.vectors.clone(), "fingerprint".into())
+    /// A consumer to which something happens between the writing of its chunks and that of its manifest.
+    fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
+        let store = Disturbed { bench: self, store: self.store(), disturbance: Mutex::new(Some(disturbance)) };
+        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into())
     }
 
     /// Applies and cleans up, as a consumer that is not killed does.
@@ -83,18 +84,20 @@ impl Bench {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
-    Swap,
+enum Disturbance {
+    /// It is killed.
+    Killed,
+    /// Another consumer applies this change meanwhile.
+    Overtaken(Change),
 }
 
-/// A store whose consumer dies at one call.
-struct Killed {
+struct Disturbed<'a> {
+    bench: &'a Bench,
     store: QdrantStore,
-    call: Call,
+    disturbance: Mutex<Option<Disturbance>>,
 }
 
-impl VectorStore for Killed {
+impl VectorStore for Disturbed<'_> {
     async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
         self.store.standings(identities).await
     }
@@ -102,7 +105,13 @@ impl VectorStore for Killed {
         self.store.put_chunks(points).await
     }
     async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        if self.call == Call::Swap { Err(StoreError::Damaged("killed here")) } else { self.store.swap(swaps).await }
+        let disturbance = self.disturbance.lock().unwrap().take();
+        match disturbance {
+            Some(Disturbance::Killed) => return Err(StoreError::Damaged("killed here")),
+            Some(Disturbance::Overtaken(change)) => self.bench.apply(change).await,
+            None => {}
+        }
+        self.store.swap(swaps).await
     }
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
         self.store.chunks_of(identity).await
@@ -241,7 +250,7 @@ async fn a_late_event_does_not_resurrect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivery_folded_into_a_fresh_event_leaves_no_orphan() {
     let bench = Bench::new().await;
-    let killed = bench.killed_at(Call::Swap);
+    let killed = bench.disturbed(Disturbance::Killed);
     let outcome = killed.apply(vec![put(T, "e1")], &bench.letters).await;
     assert!(matches!(outcome, Err(PartitionError::Store(StoreError::Damaged(_)))));
     assert_eq!(bench.chunks().await.len(), 1, "the killed consumer left a chunk that no manifest lists");
@@ -264,6 +273,43 @@ async fn a_redelivered_drop_cleans_up_after_its_first_attempt() {
     consumer.delete(&stale).await.unwrap();
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.deleted);
+}
+
+/// 16. Overtaken by an older change: what was written is not deleted but listed at the next attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_overtaken_by_an_older_change_begins_again() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let overtaken = bench.disturbed(Disturbance::Overtaken(put(T + TICK, "b")));
+    let stale = overtaken.apply(vec![put(T + 2 * TICK, "c")], &bench.letters).await.unwrap();
+    overtaken.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + 2 * TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+}
+
+/// 16. Overtaken by a newer change: what was written and is not listed goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let overtaken = bench.disturbed(Disturbance::Overtaken(put(T + 2 * TICK, "c")));
+    let stale = overtaken.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    assert!(!stale.is_empty());
+    overtaken.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + 2 * TICK).await;
+}
+
+/// A redelivery looks for leftovers while another consumer has written the chunks of a newer change, but not its
+/// manifest: those are not its to delete.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivery_leaves_alone_what_a_newer_change_is_writing() {
+    let bench = Bench::new().await;
+    let older = redelivered(put(T, "a"));
+    let writing = bench.disturbed(Disturbance::Overtaken(older));
+    let stale = writing.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    writing.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
 }
 
 /// 17. The same revision with newer content: compare-and-set cannot tell them apart, so it is not applied.
@@ -301,8 +347,26 @@ async fn a_repair_rewrites_a_document_whose_chunks_were_damaged() {
     repair.event.repair = true;
     bench.apply(repair.clone()).await;
     bench.assert_stands_at(T + TICK).await;
+    let damaged_again: Vec<Uuid> = bench.chunks().await.into_iter().collect();
+    bench.store().delete_chunks(&damaged_again).await.unwrap();
     bench.apply(repair).await;
     bench.assert_stands_at(T + TICK).await;
+}
+
+/// A letter that is not confirmed leaves the manifest where it was: else a kill in between would lose the letter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_does_not_say_failed_before_the_letter_is_confirmed() {
+    struct Unconfirmed;
+    impl DeadLetters for Unconfirmed {
+        async fn send(&self, _: &Message, _: Postmark) -> Result<(), DeadLetterError> {
+            Err(DeadLetterError::Refused)
+        }
+    }
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let poison = event("update", T + TICK, json!({ "content": 5 }));
+    assert!(bench.consumer().apply(vec![poison], &Unconfirmed).await.is_err());
+    bench.assert_stands_at(T).await;
 }
 
 /// A document that cannot be indexed is a dead letter, its former text is gone, and its neighbours are not touched.
