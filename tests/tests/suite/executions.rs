@@ -88,7 +88,7 @@ enum Disturbance {
     /// It is killed.
     Killed,
     /// Another consumer applies this change meanwhile.
-    Overtaken(Change),
+    Overtaken(Box<Change>),
 }
 
 struct Disturbed<'a> {
@@ -108,7 +108,7 @@ impl VectorStore for Disturbed<'_> {
         let disturbance = self.disturbance.lock().unwrap().take();
         match disturbance {
             Some(Disturbance::Killed) => return Err(StoreError::Damaged("killed here")),
-            Some(Disturbance::Overtaken(change)) => self.bench.apply(change).await,
+            Some(Disturbance::Overtaken(change)) => self.bench.apply(*change).await,
             None => {}
         }
         self.store.swap(swaps).await
@@ -280,7 +280,7 @@ async fn a_redelivered_drop_cleans_up_after_its_first_attempt() {
 async fn a_consumer_overtaken_by_an_older_change_begins_again() {
     let bench = Bench::new().await;
     bench.apply(put(T, "a")).await;
-    let overtaken = bench.disturbed(Disturbance::Overtaken(put(T + TICK, "b")));
+    let overtaken = bench.disturbed(Disturbance::Overtaken(Box::new(put(T + TICK, "b"))));
     let stale = overtaken.apply(vec![put(T + 2 * TICK, "c")], &bench.letters).await.unwrap();
     overtaken.delete(&stale).await.unwrap();
     bench.assert_stands_at(T + 2 * TICK).await;
@@ -292,7 +292,7 @@ async fn a_consumer_overtaken_by_an_older_change_begins_again() {
 async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
     let bench = Bench::new().await;
     bench.apply(put(T, "a")).await;
-    let overtaken = bench.disturbed(Disturbance::Overtaken(put(T + 2 * TICK, "c")));
+    let overtaken = bench.disturbed(Disturbance::Overtaken(Box::new(put(T + 2 * TICK, "c"))));
     let stale = overtaken.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
     assert!(!stale.is_empty());
     overtaken.delete(&stale).await.unwrap();
@@ -305,7 +305,7 @@ async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
 async fn a_redelivery_leaves_alone_what_a_newer_change_is_writing() {
     let bench = Bench::new().await;
     let older = redelivered(put(T, "a"));
-    let writing = bench.disturbed(Disturbance::Overtaken(older));
+    let writing = bench.disturbed(Disturbance::Overtaken(Box::new(older)));
     let stale = writing.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
     writing.delete(&stale).await.unwrap();
     bench.assert_stands_at(T + TICK).await;
