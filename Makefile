@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test check fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test check chaos fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
@@ -51,6 +51,10 @@ check: tools ## what CI runs: format, lints, tests
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory test
+
+chaos: tools ## kill, pause and cut everything: SEED=1..10 MINUTES=4 FAULTS=kill-producer,pause (all)
+	@cargo build --release --locked --workspace --bins
+	@cargo run --release --locked --quiet --bin chaos
 
 fmt: tools ## format the code
 	@cargo fmt --all

@@ -2,6 +2,7 @@
 //! MongoDB with the index without any code of the pipeline.
 
 mod audit;
+pub mod chaos;
 mod deadline;
 mod servers;
 mod world;
@@ -9,4 +10,4 @@ mod world;
 pub use audit::{Audit, audit};
 pub use deadline::{eventually, eventually_within};
 pub use servers::{TestQdrant, embedder, embedding_environment, mongodb, qdrant, rabbitmq};
-pub use world::{World, binary};
+pub use world::{World, binary, programs};

@@ -113,10 +113,7 @@ fn disable_port_mapper(erlang: &Path) -> Result<(), ProvisionError> {
 
 /// What may lack a library: the machine and crypto.
 fn programs(erlang: &Path) -> Result<Vec<PathBuf>, ProvisionError> {
-    let parts = [
-        below(erlang, "erts-", "bin/beam.smp")?,
-        below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?,
-    ];
+    let parts = [below(erlang, "erts-", "bin/beam.smp")?, below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?];
     Ok(parts.concat())
 }
 

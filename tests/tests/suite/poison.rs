@@ -10,7 +10,7 @@ use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde_json::json;
 use shared::topology::{DEAD_LETTERS, EXCHANGE};
-use tests::{World, audit, eventually};
+use tests::{World, eventually};
 
 struct DeadLetter {
     body: Vec<u8>,
@@ -131,10 +131,10 @@ async fn odd_documents_are_indexed_or_dead_letters_with_a_true_reason() {
         assert!(poison.iter().any(|(id, _)| event["entry_id"] == *id), "{event}");
     }
     eventually(&format!("every document has its manifest\n{}", world.logs()), || async {
-        let audit = audit(&world).await?;
+        let audit = world.audit().await?;
         audit.equal()?;
         for (id, _) in &poison {
-            let manifest = audit.live.get(&format!("articles/{id}")).context("manifest")?;
+            let manifest = audit.live.get(&format!("articles/str/{id}")).context("manifest")?;
             ensure!(manifest["error"].is_string() && manifest["chunk_ids"] == json!([]), "{manifest}");
         }
         Ok::<_, anyhow::Error>(())
