@@ -72,8 +72,10 @@ impl<S: VectorStore> Synchronizer<S> {
             patiently("bury records", || self.store().swap(&swaps)).await?;
             let after = self.read(older.iter()).await?;
             for identity in &older {
-                if after[identity].revision() == barrier.tombstone_revision() {
-                    stale.extend(standings[identity].listed().difference(&after[identity].listed()));
+                let (before, after) = (&standings[identity], &after[identity]);
+                if after.revision() == barrier.tombstone_revision() {
+                    stale.extend(before.listed().difference(&after.listed()));
+                    stale.extend(self.leftovers(identity, after, before.damaged).await?);
                 }
             }
             // Read once more: those buried have passed, those that lost their compare-and-set are judged again.

@@ -99,6 +99,14 @@ pub enum PartitionError {
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store refuses a record that has no content.
+    #[error("the store refuses even an empty record of {document}: {error}")]
+    RefusesAll {
+        /// Of which document.
+        document: String,
+        /// As the store says.
+        error: String,
+    },
     /// A dead letter was not taken.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),

@@ -16,12 +16,16 @@ use shared::{DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
+use crate::clean::bounded;
 use crate::error::{Fault, PartitionError, StoreError};
 use crate::patience::patiently;
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
 use crate::store::{Standing, Swap, VectorStore};
 use crate::vectors::Vectors;
+
+/// Bytes of the reason in a record that says why its document is not indexed.
+const MAX_ERROR: usize = 4096;
 
 /// Where a message goes that cannot be applied.
 pub trait DeadLetters: Send + Sync {
@@ -39,6 +43,8 @@ pub struct Synchronizer<S> {
 /// A change on its way through the protocol.
 struct Work {
     change: Change,
+    /// Whether chunks may be there that no record lists: an earlier attempt's, or a damaged record's.
+    leftovers: bool,
     /// Known once the change was found to be newer than what stands.
     content: Option<Content>,
     /// Ids written in *any* attempt: a lost compare-and-set must not forget what it wrote.
@@ -50,10 +56,12 @@ impl Work {
         &self.change.identity
     }
 
-    /// A repair is applied at its own revision too: the record may be right and the chunks damaged.
+    /// A repair is applied at its own revision too: the record may be right and the chunks damaged. So is any change
+    /// to a record that is damaged itself.
     fn is_newer_than(&self, standing: &Standing) -> bool {
         let event = &self.change.event;
-        event.revision > standing.revision() || (event.repair && event.revision == standing.revision())
+        let repairs = event.repair || standing.damaged;
+        event.revision > standing.revision() || (repairs && event.revision == standing.revision())
     }
 }
 
@@ -78,15 +86,13 @@ impl<S: VectorStore> Synchronizer<S> {
         dead_letters: &impl DeadLetters,
     ) -> Result<BTreeSet<Uuid>, PartitionError> {
         let mut stale = BTreeSet::new();
-        let open = |change| Work { change, content: None, written: BTreeSet::new() };
-        let mut open: Vec<Work> = changes.into_iter().map(open).collect();
+        let mut open: Vec<Work> = changes.into_iter().map(Work::from).collect();
         while !open.is_empty() {
             let standings = self.read(open.iter().map(Work::identity)).await?;
             let (newer, settled): (Vec<Work>, Vec<Work>) =
                 open.into_iter().partition(|work| work.is_newer_than(&standings[work.identity()]));
             for work in settled {
-                let redelivered = work.change.redelivered;
-                stale.extend(self.leftovers(work.identity(), &standings[work.identity()], redelivered).await?);
+                stale.extend(self.leftovers(work.identity(), &standings[work.identity()], work.leftovers).await?);
                 stale.extend(work.written.difference(&standings[work.identity()].listed()));
             }
             let planned = self.prepare(newer, &standings, dead_letters).await?;
@@ -119,6 +125,7 @@ impl<S: VectorStore> Synchronizer<S> {
                     Err(fault) => refuse(&mut work, fault, dead_letters).await?,
                 }
             }
+            work.leftovers |= standings[work.identity()].damaged;
             let content = work.content.as_ref().unwrap_or(&Content::Gone);
             let plan = plan(&work.change, content, &standings[work.identity()], &self.fingerprint)
                 .map_err(|_| StoreError::Damaged("record"))?;
@@ -140,26 +147,29 @@ impl<S: VectorStore> Synchronizer<S> {
         stale: &mut BTreeSet<Uuid>,
         dead_letters: &impl DeadLetters,
     ) -> Result<Vec<Work>, PartitionError> {
-        let (mut written, mut open) = (Vec::new(), Vec::new());
-        for ((mut work, plan), refusal) in self.write_chunks(planned).await? {
-            work.written.extend(plan.new_chunks.iter().map(|chunk| chunk.id));
-            match refusal {
-                None => written.push((work, plan)),
-                Some(fault) => {
-                    refuse(&mut work, fault, dead_letters).await?;
-                    open.push(work);
+        let mut open = Vec::new();
+        let mut accepted = planned;
+        for part in [Part::Chunks, Part::Records] {
+            let mut written = Vec::with_capacity(accepted.len());
+            for ((mut work, plan), refusal) in self.isolate(part, accepted).await? {
+                work.written.extend(plan.new_chunks.iter().map(|chunk| chunk.id));
+                match refusal {
+                    None => written.push((work, plan)),
+                    Some(fault) => {
+                        refuse(&mut work, fault, dead_letters).await?;
+                        open.push(work);
+                    }
                 }
             }
+            accepted = written;
         }
-        let swaps: Vec<Swap> = written.iter().map(|(_, plan)| plan.swap.clone()).collect();
-        patiently("write records", || self.store.swap(&swaps)).await?;
-        let standings = self.read(written.iter().map(|(work, _)| work.identity())).await?;
-        for (work, plan) in written {
+        let standings = self.read(accepted.iter().map(|(work, _)| work.identity())).await?;
+        for (work, plan) in accepted {
             let standing = &standings[work.identity()];
             match standing.revision().cmp(&work.change.event.revision) {
                 // Whoever wrote it, it stands.
                 std::cmp::Ordering::Equal => {
-                    let leftovers = self.leftovers(work.identity(), standing, work.change.redelivered).await?;
+                    let leftovers = self.leftovers(work.identity(), standing, work.leftovers).await?;
                     stale.extend(leftovers);
                     stale.extend(plan.former.union(&work.written).filter(|id| !standing.listed().contains(id)));
                 }
@@ -171,51 +181,60 @@ impl<S: VectorStore> Synchronizer<S> {
         Ok(open)
     }
 
-    /// Writes all new chunks at once; where that is refused for good, document by document, so that a poison document
-    /// is alone with its fault.
-    async fn write_chunks(
+    /// Writes a part of all plans at once; where that is refused for good, document by document, so that a poison
+    /// document is alone with its fault.
+    async fn isolate(
         &self,
+        part: Part,
         planned: Vec<(Work, Plan)>,
     ) -> Result<Vec<((Work, Plan), Option<Unindexable>)>, PartitionError> {
         let together: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
-        if self.write_chunks_of(&together).await?.is_none() {
+        if self.write_part(part, &together).await?.is_none() {
             return Ok(planned.into_iter().map(|pair| (pair, None)).collect());
         }
         let mut results = Vec::with_capacity(planned.len());
         for (work, plan) in planned {
-            let refusal = self.write_chunks_of(&[&plan]).await?;
+            let refusal = self.write_part(part, &[&plan]).await?;
             results.push(((work, plan), refusal));
         }
         Ok(results)
     }
 
-    async fn write_chunks_of(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
+    async fn write_part(&self, part: Part, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
+        match part {
+            Part::Chunks => self.write_chunks(plans).await,
+            Part::Records => self.write_records(plans).await,
+        }
+    }
+
+    async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
         let chunks: Vec<_> = plans.iter().flat_map(|plan| plan.new_chunks.iter().cloned()).collect();
         if chunks.is_empty() {
             return Ok(None);
         }
-        let refused = |stage, error: String| Ok(Some(Unindexable { reason: "refused", stage, error }));
         let points = match self.vectors.points(&chunks).await {
             Ok(points) => points,
-            Err(error @ shared::embedding::EmbedError::Model(_)) => return refused("embed", error.to_string()),
+            Err(error @ shared::embedding::EmbedError::Model(_)) => return Ok(Some(refused("embed", &error))),
             Err(error) => return Err(error.into()),
         };
-        match patiently("write chunks", || self.store.put_chunks(points.clone())).await {
-            Ok(()) => Ok(None),
-            Err(error) if error.fault() == Fault::Permanent => refused("write", error.to_string()),
-            Err(error) => Err(error.into()),
-        }
+        unless_refused(patiently("write chunks", || self.store.put_chunks(points.clone())).await)
     }
 
-    /// For a redelivered change: chunks that an earlier attempt may have left. Scrolled *after* the record was read,
-    /// and only up to its revision: what is newer belongs to a change that is still being written.
+    async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
+        let swaps: Vec<Swap> = plans.iter().map(|plan| plan.swap.clone()).collect();
+        unless_refused(patiently("write records", || self.store.swap(&swaps)).await)
+    }
+
+    /// Where an earlier attempt, or a record that was damaged, may have left chunks: those that the record does not
+    /// list. Scrolled *after* it was read, and only up to its revision: what is newer belongs to a change that is still
+    /// being written. A record that is damaged still lists nothing that could be told from them.
     pub(crate) async fn leftovers(
         &self,
         identity: &Identity,
         standing: &Standing,
-        redelivered: bool,
+        suspected: bool,
     ) -> Result<BTreeSet<Uuid>, StoreError> {
-        if !redelivered || identity.document_type == DocumentType::Users {
+        if !suspected || standing.damaged || identity.document_type == DocumentType::Users {
             return Ok(BTreeSet::new());
         }
         let (listed, newest) = (standing.listed(), standing.revision());
@@ -244,9 +263,39 @@ impl<S: VectorStore> Synchronizer<S> {
     }
 }
 
+/// What is written of a plan, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Chunks,
+    Records,
+}
+
+impl From<Change> for Work {
+    fn from(change: Change) -> Self {
+        Self { leftovers: change.redelivered, change, content: None, written: BTreeSet::new() }
+    }
+}
+
+fn refused(stage: &'static str, error: &dyn std::error::Error) -> Unindexable {
+    Unindexable { reason: "refused", stage, error: error.to_string() }
+}
+
+fn unless_refused(outcome: Result<(), StoreError>) -> Result<Option<Unindexable>, PartitionError> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(error) if error.fault() == Fault::Permanent => Ok(Some(refused("write", &error))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The change becomes a dead letter, and its document a record without content that says why.
 async fn refuse(work: &mut Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<(), PartitionError> {
     let partition = None;
-    let error = format!("{}: {}", fault.stage, fault.error);
+    let error = bounded(&format!("{}: {}", fault.stage, fault.error), MAX_ERROR).to_owned();
+    if matches!(work.content, Some(Content::Failed(_))) {
+        // Not the document's fault then: nothing is smaller than this record.
+        return Err(PartitionError::RefusesAll { document: work.identity().to_string(), error });
+    }
     let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts: 1, partition };
     tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
     dead_letters.send(&work.change.message, postmark).await?;
