@@ -57,12 +57,8 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         return Ok(Content::Gone);
     }
     let Some(document) = &event.document else {
-        let error = event.omitted.clone().unwrap_or_default();
-        return Err(Unindexable {
-            reason: "omitted",
-            stage: "decode",
-            error: format!("the document was omitted: {error}"),
-        });
+        let why = event.omitted.as_deref().unwrap_or("there is none");
+        return Err(Unindexable { reason: "omitted", stage: "decode", error: format!("the document: {why}") });
     };
     let unclean = |error: &dyn std::error::Error| Unindexable {
         reason: "invalid document",

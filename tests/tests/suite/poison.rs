@@ -143,6 +143,30 @@ async fn odd_documents_are_indexed_or_dead_letters_with_a_true_reason() {
     world.stop().await;
 }
 
+/// MongoDB takes documents that are nested more deeply than a parser of JSON does: such an update is a dead letter, and
+/// the former text is gone from the index.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_is_nested_too_deeply_takes_the_former_text_away() {
+    let mut world = World::started().await;
+    let posts = world.database.collection::<Document>("posts");
+    posts.insert_one(doc! { "_id": "deep", "content": "a former text: axolotl" }).await.unwrap();
+    world.until_found("axolotl", "deep", "axolotl").await;
+    let deep = (0..150).fold(Bson::from("depth"), |inner, _| Bson::from(doc! { "a": inner }));
+    posts.update_one(doc! { "_id": "deep" }, doc! { "$set": { "more": deep } }).await.unwrap();
+    let letter = dead_letters(&world, 1).await.remove(0);
+    assert_eq!((letter.stage.as_str(), letter.reason.as_str()), ("decode", "omitted"));
+    assert!(letter.error.contains("nested too deeply"), "{}", letter.error);
+    eventually(&format!("the manifest says so\n{}", world.logs()), || async {
+        let audit = audit(&world).await?;
+        audit.equal()?;
+        let manifest = audit.live.get("posts/deep").context("manifest")?;
+        ensure!(manifest["error"].is_string() && manifest["chunk_ids"] == json!([]), "{manifest}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    world.stop().await;
+}
+
 /// `_id`s that have no identity go to the dead letters from the producer; their neighbours go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unsupported_id_is_a_dead_letter_of_the_producer() {
