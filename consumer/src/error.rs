@@ -93,6 +93,12 @@ pub enum PartitionError {
     /// The channel or the connection is gone.
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
+    /// The broker takes connections and answers nothing.
+    #[error("rabbitmq has not answered within {seconds} s")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The broker ended the subscription.
     #[error("the broker ended the subscription")]
     Cancelled,

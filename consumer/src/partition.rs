@@ -1,6 +1,7 @@
 //! One partition: the loop of this service. Take a batch, apply it, settle it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -8,6 +9,7 @@ use lapin::{Channel, Connection};
 use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
+use tokio::time::timeout;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
@@ -18,6 +20,9 @@ use crate::sync::{DeadLetters, Synchronizer};
 
 /// Deliveries held unacknowledged. Those whose stale chunks wait for the grace count too.
 const PREFETCH: u16 = 256;
+
+/// Longest time for closing a channel.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// A partition that this consumer is subscribed to. The broker gives its deliveries to one consumer at a time.
 pub struct Partition<S> {
@@ -69,8 +74,11 @@ impl<S: VectorStore + 'static> Partition<S> {
             self.step(batch, &mut settlement).await?;
         }
         settlement.drain().await?;
-        self.channel.close(200, "drained".into()).await?;
-        Ok(())
+        // A broker that does not answer any more has the acks, or delivers again.
+        match timeout(CLOSE, self.channel.close(200, "drained".into())).await {
+            Ok(closed) => Ok(closed?),
+            Err(_) => Err(PartitionError::Silent { seconds: CLOSE.as_secs() }),
+        }
     }
 
     /// What the loop repeats: applies one batch and hands it to the settlement.

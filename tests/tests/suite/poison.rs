@@ -1,16 +1,19 @@
 //! Bad input: each message and document ends indexed or in the dead letters with a true reason, its neighbours
-//! unharmed, the services alive.
+//! unharmed, the services alive. And servers that answer nothing: the consumer ends when it is to.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bson::{Bson, Document, doc};
 use lapin::options::{BasicGetOptions, BasicPublishOptions};
 use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
+use local::Program;
 use serde_json::json;
 use shared::topology::{DEAD_LETTERS, EXCHANGE};
-use tests::{World, audit, eventually};
+use tests::{World, audit, binary, embedding_environment, eventually, qdrant};
 
 struct DeadLetter {
     body: Vec<u8>,
@@ -183,4 +186,22 @@ async fn an_unsupported_id_is_a_dead_letter_of_the_producer() {
     }
     world.until_found("ocelot", "after", "ocelot").await;
     world.stop().await;
+}
+
+/// A broker that is paused still takes connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_ends_though_the_broker_answers_nothing() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let qdrant = qdrant().await;
+    let mut environment = embedding_environment().await.to_vec();
+    environment.extend([
+        ("RABBITMQ_URI", format!("amqp://{}", silent.local_addr().unwrap())),
+        ("QDRANT_URL", qdrant.url()),
+        ("CONSUMER_HTTP_LISTEN", "127.0.0.1:0".into()),
+    ]);
+    let mut consumer = Program::new(&binary("consumer"), &["run"], environment).unwrap();
+    consumer.start().unwrap();
+    let (held, _) = tokio::task::spawn_blocking(move || silent.accept()).await.unwrap().unwrap();
+    assert!(consumer.terminate(Duration::from_secs(10)).await.unwrap(), "it ends by itself\n{}", consumer.log_tail());
+    drop(held);
 }
