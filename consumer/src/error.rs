@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A point of ours is not as we wrote it.
     #[error("the index holds a damaged {0}")]
     Damaged(&'static str),
+    /// The consumer was to end before the store had answered.
+    #[error("stopped while waiting for the store")]
+    Interrupted,
     /// Still failing after the time that we wait for a store.
     #[error("the store has not answered for {minutes} minutes: {last}")]
     Away {
@@ -48,7 +51,7 @@ impl StoreError {
         match self {
             Self::Qdrant(error) => qdrant_fault(error),
             Self::Damaged(_) => Fault::Permanent,
-            Self::Away { .. } => Fault::Transient,
+            Self::Away { .. } | Self::Interrupted => Fault::Transient,
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
 use crate::intake::{Batch, Documents, Intake};
+use crate::patience::Patience;
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
@@ -50,7 +51,8 @@ impl<S: VectorStore + 'static> Partition<S> {
         let (queue, tag) = (partition_queue(number), format!("consumer-{number}"));
         let options = BasicConsumeOptions::default();
         let deliveries = channel.basic_consume(queue.into(), tag.into(), options, FieldTable::default()).await?;
-        let dead_letters = PartitionDeadLetters { channel: publishing, partition: number };
+        let dead_letters =
+            PartitionDeadLetters { channel: publishing, partition: number, patience: synchronizer.patience().clone() };
         Ok(Self { number, channel, intake: Intake::new(deliveries, number), synchronizer, dead_letters })
     }
 
@@ -123,12 +125,14 @@ impl<S: VectorStore + 'static> Partition<S> {
 struct PartitionDeadLetters {
     channel: Channel,
     partition: u16,
+    patience: Patience,
 }
 
 impl DeadLetters for PartitionDeadLetters {
     async fn send(&self, message: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
         metrics::counter!("twin_consumer_dead_letters_total", "reason" => postmark.reason).increment(1);
         let postmark = Postmark { partition: Some(self.partition), ..postmark };
-        dead_letter::send(&self.channel, &message.body, message.properties.clone(), &postmark).await
+        let sending = dead_letter::send(&self.channel, &message.body, message.properties.clone(), &postmark);
+        self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))
     }
 }

@@ -53,7 +53,7 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
     if let Some(index) = ensure_index(&qdrant, &meta, &readiness, &shutdown).await? {
         let fingerprint = fingerprint(&meta);
         let store = QdrantStore::new(qdrant, index, partitions);
-        let synchronizer = Arc::new(Synchronizer::new(store, Vectors::new(embedder), fingerprint));
+        let synchronizer = Arc::new(Synchronizer::new(store, Vectors::new(embedder), fingerprint, shutdown.clone()));
         let probe = tokio::spawn(probe(Arc::clone(&synchronizer), readiness.clone(), shutdown.clone()));
         supervise(&uri, partitions, &synchronizer, &readiness, &shutdown).await;
         probe.await.map_err(std::io::Error::other)?;

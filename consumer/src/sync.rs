@@ -12,13 +12,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 
 use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::shutdown::CancellationToken;
 use shared::{DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
 use crate::clean::bounded;
 use crate::error::{Fault, PartitionError, StoreError};
-use crate::patience::patiently;
+use crate::patience::Patience;
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
 use crate::store::{Standing, Swap, VectorStore};
@@ -38,6 +39,7 @@ pub struct Synchronizer<S> {
     store: S,
     vectors: Vectors,
     fingerprint: String,
+    patience: Patience,
 }
 
 /// A change on its way through the protocol.
@@ -66,9 +68,15 @@ impl Work {
 }
 
 impl<S: VectorStore> Synchronizer<S> {
-    /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others.
-    pub fn new(store: S, vectors: Vectors, fingerprint: String) -> Self {
-        Self { store, vectors, fingerprint }
+    /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others. After `shutdown` it waits
+    /// no more for a store that is away.
+    pub fn new(store: S, vectors: Vectors, fingerprint: String, shutdown: CancellationToken) -> Self {
+        Self { store, vectors, fingerprint, patience: Patience::new(shutdown) }
+    }
+
+    /// How long others are waited for.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// The store.
@@ -106,7 +114,7 @@ impl<S: VectorStore> Synchronizer<S> {
         identities: impl Iterator<Item = &Identity>,
     ) -> Result<HashMap<Identity, Standing>, StoreError> {
         let identities: Vec<Identity> = identities.cloned().collect();
-        patiently("read records", || self.store.standings(&identities)).await
+        self.patience.ask("read records", || self.store.standings(&identities)).await
     }
 
     /// Cleans, chunks and plans. What cannot be indexed is a dead letter *before* its manifest says so: a kill in
@@ -217,12 +225,12 @@ impl<S: VectorStore> Synchronizer<S> {
             Err(error @ shared::embedding::EmbedError::Model(_)) => return Ok(Some(refused("embed", &error))),
             Err(error) => return Err(error.into()),
         };
-        unless_refused(patiently("write chunks", || self.store.put_chunks(points.clone())).await)
+        unless_refused(self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await)
     }
 
     async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
         let swaps: Vec<Swap> = plans.iter().map(|plan| plan.swap.clone()).collect();
-        unless_refused(patiently("write records", || self.store.swap(&swaps)).await)
+        unless_refused(self.patience.ask("write records", || self.store.swap(&swaps)).await)
     }
 
     /// Where an earlier attempt, or a record that was damaged, may have left chunks: those that the record does not
@@ -238,7 +246,7 @@ impl<S: VectorStore> Synchronizer<S> {
             return Ok(BTreeSet::new());
         }
         let (listed, newest) = (standing.listed(), standing.revision());
-        let held = patiently("scroll chunks", || self.store.chunks_of(identity)).await?;
+        let held = self.patience.ask("scroll chunks", || self.store.chunks_of(identity)).await?;
         let unlisted = held.into_iter().filter(|(id, revision)| *revision <= newest && !listed.contains(id));
         Ok(unlisted.map(|(id, _)| id).collect())
     }
@@ -249,7 +257,7 @@ impl<S: VectorStore> Synchronizer<S> {
     /// [`StoreError`].
     pub async fn delete(&self, stale: &BTreeSet<Uuid>) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = stale.iter().copied().collect();
-        patiently("delete chunks", || self.store.delete_chunks(&ids)).await?;
+        self.patience.ask("delete chunks", || self.store.delete_chunks(&ids)).await?;
         metrics::counter!("twin_consumer_chunks_deleted_total").increment(ids.len() as u64);
         Ok(())
     }

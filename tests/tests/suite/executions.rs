@@ -13,6 +13,7 @@ use qdrant_client::qdrant::{PointId, PointStruct, UpsertPointsBuilder, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::index::{Index, IndexMeta};
+use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity, Manifest, Record, Revision};
 use tests::{TestQdrant, embedder, qdrant};
 use tokio::sync::Notify;
@@ -61,13 +62,13 @@ impl Bench {
     }
 
     fn consumer(&self) -> Synchronizer<QdrantStore> {
-        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into())
+        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
     /// A consumer to which something happens between the writing of its chunks and that of its manifest.
     fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
         let store = Disturbed { bench: self, store: self.store(), disturbance: Mutex::new(Some(disturbance)) };
-        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into())
+        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
     /// A consumer that is killed between the writing of its chunks and that of its manifest.

@@ -13,7 +13,7 @@ use lapin::{BasicProperties, Connection, ConnectionProperties};
 use local::Program;
 use serde_json::json;
 use shared::topology::{DEAD_LETTERS, EXCHANGE};
-use tests::{World, audit, binary, embedding_environment, eventually, qdrant};
+use tests::{TestQdrant, World, audit, binary, embedding_environment, eventually, qdrant};
 
 struct DeadLetter {
     body: Vec<u8>,
@@ -204,4 +204,28 @@ async fn a_consumer_ends_though_the_broker_answers_nothing() {
     let (held, _) = tokio::task::spawn_blocking(move || silent.accept()).await.unwrap().unwrap();
     assert!(consumer.terminate(Duration::from_secs(10)).await.unwrap(), "it ends by itself\n{}", consumer.log_tail());
     drop(held);
+}
+
+/// A delivery that waits for Qdrant goes back to the broker when the consumer is to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_ends_though_qdrant_is_away() {
+    let mut world = World::started().await;
+    let TestQdrant::Own(qdrant) = &mut world.qdrant else { return }; // not ours to kill
+    let posts = world.database.collection::<Document>("posts");
+    posts.insert_one(doc! { "_id": "before", "content": "a marmot" }).await.unwrap();
+    eventually("the consumer works", || async {
+        let log = std::fs::read_to_string(world.consumer.log())?;
+        ensure!(log.contains("consuming"), "{log}");
+        Ok(())
+    })
+    .await;
+    qdrant.kill9().await.unwrap();
+    posts.insert_one(doc! { "_id": "after", "content": "another marmot" }).await.unwrap();
+    eventually("the consumer waits for qdrant", || async {
+        let log = std::fs::read_to_string(world.consumer.log())?;
+        ensure!(log.contains("store request failed"), "{log}");
+        Ok(())
+    })
+    .await;
+    assert!(world.consumer.terminate(Duration::from_secs(20)).await.unwrap(), "it ends by itself\n{}", world.logs());
 }
