@@ -13,14 +13,16 @@ use tokio::time::timeout;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
-use crate::intake::{Batch, Documents, Intake};
+use crate::intake::{Batch, Documents, Intake, MAX_DOCUMENTS};
 use crate::patience::Patience;
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
 
-/// Deliveries held unacknowledged. Those whose stale chunks wait for the grace count too.
-const PREFETCH: u16 = 256;
+/// Deliveries held unacknowledged: a batch that is applied, and as many that arrive meanwhile or whose stale chunks wait
+/// for the grace. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all
+/// wait for their grace still make 500 a second, more than a machine embeds.
+const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
 
 /// Longest time for closing a channel.
 const CLOSE: Duration = Duration::from_secs(5);

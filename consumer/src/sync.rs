@@ -13,18 +13,20 @@ use std::future::Future;
 
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
-use shared::{DocumentType, Identity, Revision};
+use shared::{ChangeEvent, DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
 use crate::clean::bounded;
 use crate::error::{Fault, PartitionError, StoreError};
 use crate::patience::Patience;
-use crate::plan::{Plan, plan};
+use crate::plan::{NewChunk, Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
 use crate::store::{Standing, Swap, VectorStore};
 use crate::vectors::Vectors;
 
+/// New chunks that end a round, and the most that are embedded and written at once; about ten seconds of a core.
+const ROUND_CHUNKS: usize = 512;
 /// Bytes of the reason in a record that says why its document is not indexed.
 const MAX_ERROR: usize = 4096;
 
@@ -103,10 +105,34 @@ impl<S: VectorStore> Synchronizer<S> {
                 stale.extend(self.leftovers(work.identity(), &standings[work.identity()], work.leftovers).await?);
                 stale.extend(work.written.difference(&standings[work.identity()].listed()));
             }
-            let planned = self.prepare(newer, &standings, dead_letters).await?;
-            open = self.write(planned, &mut stale, dead_letters).await?;
+            open = self.write_in_rounds(newer, &standings, &mut stale, dead_letters).await?;
         }
         Ok(stale)
+    }
+
+    /// Prepares and writes the changes in rounds of not many chunks: the first documents of a long batch are found
+    /// before its last ones are embedded, and what is held in memory is bounded. Returns the works that must begin
+    /// again.
+    async fn write_in_rounds(
+        &self,
+        works: Vec<Work>,
+        standings: &HashMap<Identity, Standing>,
+        stale: &mut BTreeSet<Uuid>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<Vec<Work>, PartitionError> {
+        let (mut open, mut round, mut chunks) = (Vec::new(), Vec::new(), 0);
+        for work in works {
+            let standing = &standings[work.identity()];
+            let (work, plan) = self.prepare(work, standing, dead_letters).await?;
+            chunks += plan.new_chunks.len();
+            round.push((work, plan));
+            if chunks >= ROUND_CHUNKS {
+                open.extend(self.write(std::mem::take(&mut round), stale, dead_letters).await?);
+                chunks = 0;
+            }
+        }
+        open.extend(self.write(round, stale, dead_letters).await?);
+        Ok(open)
     }
 
     pub(crate) async fn read(
@@ -121,31 +147,28 @@ impl<S: VectorStore> Synchronizer<S> {
     /// between repeats the letter, the other order would lose it.
     async fn prepare(
         &self,
-        works: Vec<Work>,
-        standings: &HashMap<Identity, Standing>,
+        mut work: Work,
+        standing: &Standing,
         dead_letters: &impl DeadLetters,
-    ) -> Result<Vec<(Work, Plan)>, PartitionError> {
-        let mut planned = Vec::with_capacity(works.len());
-        for mut work in works {
-            if work.content.is_none() {
-                match self.content_of(&work.change).await? {
-                    Ok(content) => work.content = Some(content),
-                    Err(fault) => refuse(&mut work, fault, dead_letters).await?,
-                }
+    ) -> Result<(Work, Plan), PartitionError> {
+        if work.content.is_none() {
+            match self.content_of(&mut work.change).await? {
+                Ok(content) => work.content = Some(content),
+                Err(fault) => refuse(&mut work, fault, dead_letters).await?,
             }
-            work.leftovers |= standings[work.identity()].damaged;
-            let content = work.content.as_ref().unwrap_or(&Content::Gone);
-            let plan = plan(&work.change, content, &standings[work.identity()], &self.fingerprint)
-                .map_err(|_| StoreError::Damaged("record"))?;
-            planned.push((work, plan));
         }
-        Ok(planned)
+        work.leftovers |= standing.damaged;
+        let content = work.content.as_ref().unwrap_or(&Content::Gone);
+        let plan = plan(&work.change, content, standing, &self.fingerprint);
+        Ok((work, plan.map_err(|_| StoreError::Damaged("record"))?))
     }
 
-    async fn content_of(&self, change: &Change) -> Result<Result<Content, Unindexable>, PartitionError> {
-        let (change, tokens) = (change.clone(), self.vectors.embedder().tokens().clone());
-        let content = tokio::task::spawn_blocking(move || prepare(&change.identity, &change.event, &tokens)).await?;
-        Ok(content)
+    /// The document is moved out of the change and gone when this returns: its content is all that is asked for again.
+    async fn content_of(&self, change: &mut Change) -> Result<Result<Content, Unindexable>, PartitionError> {
+        let document = change.event.document.take();
+        let (identity, event) = (change.identity.clone(), ChangeEvent { document, ..change.event.clone() });
+        let tokens = self.vectors.embedder().tokens().clone();
+        Ok(tokio::task::spawn_blocking(move || prepare(&identity, &event, &tokens)).await?)
     }
 
     /// Steps 2 to 4. Returns the works that must begin again.
@@ -155,8 +178,7 @@ impl<S: VectorStore> Synchronizer<S> {
         stale: &mut BTreeSet<Uuid>,
         dead_letters: &impl DeadLetters,
     ) -> Result<Vec<Work>, PartitionError> {
-        let mut open = Vec::new();
-        let mut accepted = planned;
+        let (mut open, mut accepted) = (Vec::new(), planned);
         for part in [Part::Chunks, Part::Records] {
             let mut written = Vec::with_capacity(accepted.len());
             for ((mut work, plan), refusal) in self.isolate(part, accepted).await? {
@@ -216,11 +238,18 @@ impl<S: VectorStore> Synchronizer<S> {
     }
 
     async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        let chunks: Vec<_> = plans.iter().flat_map(|plan| plan.new_chunks.iter().cloned()).collect();
-        if chunks.is_empty() {
-            return Ok(None);
+        let chunks: Vec<&NewChunk> = plans.iter().flat_map(|plan| &plan.new_chunks).collect();
+        for some in chunks.chunks(ROUND_CHUNKS) {
+            let refusal = self.write_some_chunks(some).await?;
+            if refusal.is_some() {
+                return Ok(refusal);
+            }
         }
-        let points = match self.vectors.points(&chunks).await {
+        Ok(None)
+    }
+
+    async fn write_some_chunks(&self, chunks: &[&NewChunk]) -> Result<Option<Unindexable>, PartitionError> {
+        let points = match self.vectors.points(chunks).await {
             Ok(points) => points,
             Err(error @ shared::embedding::EmbedError::Model(_)) => return Ok(Some(refused("embed", &error))),
             Err(error) => return Err(error.into()),

@@ -40,9 +40,9 @@ impl Vectors {
     ///
     /// # Errors
     /// [`EmbedError`].
-    pub(crate) async fn points(&self, chunks: &[NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
+    pub(crate) async fn points(&self, chunks: &[&NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
         let vectors = self.dense(chunks).await?;
-        let point = |(chunk, dense): (&NewChunk, Arc<[f32]>)| {
+        let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
             let sparse = document_vector(&chunk.embedded_text);
             let vectors = NamedVectors::default()
                 .add_vector(DENSE, Vector::new_dense(dense.to_vec()))
@@ -53,7 +53,7 @@ impl Vectors {
         chunks.iter().zip(vectors).map(point).collect()
     }
 
-    async fn dense(&self, chunks: &[NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
+    async fn dense(&self, chunks: &[&NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
         let keys: Vec<u128> = chunks.iter().map(|chunk| xxh3_128(chunk.embedded_text.as_bytes())).collect();
         // Held apart from the cache, which may forget one of them before this call is over.
         let mut known: HashMap<u128, Arc<[f32]>> =

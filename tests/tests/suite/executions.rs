@@ -67,7 +67,13 @@ impl Bench {
 
     /// A consumer to which something happens between the writing of its chunks and that of its manifest.
     fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
-        let store = Disturbed { bench: self, store: self.store(), disturbance: Mutex::new(Some(disturbance)) };
+        self.observed(Some(disturbance))
+    }
+
+    /// A consumer whose writes are remembered.
+    fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
+        let (disturbance, writes) = (Mutex::new(disturbance), Mutex::default());
+        let store = Disturbed { bench: self, store: self.store(), disturbance, writes };
         Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
@@ -131,6 +137,14 @@ struct Disturbed<'a> {
     bench: &'a Bench,
     store: QdrantStore,
     disturbance: Mutex<Option<Disturbance>>,
+    writes: Mutex<Vec<Write>>,
+}
+
+/// A request to write, with the number of points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Chunks(usize),
+    Records(usize),
 }
 
 impl VectorStore for Disturbed<'_> {
@@ -138,9 +152,11 @@ impl VectorStore for Disturbed<'_> {
         self.store.standings(identities).await
     }
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Chunks(points.len()));
         self.store.put_chunks(points).await
     }
     async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Records(swaps.len()));
         let disturbance = self.disturbance.lock().unwrap().take();
         match disturbance {
             Some(Disturbance::Killed(killed)) => {
@@ -472,4 +488,20 @@ async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
     bench.consumer().delete(&stale).await.unwrap();
     bench.assert_stands_at((T + 2 * TICK) - 1).await;
     assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
+}
+
+/// The first document of a long batch stands before the last one is embedded, and no request holds a whole batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_batch_is_written_in_rounds() {
+    let bench = Bench::new().await;
+    let files: serde_json::Map<_, _> =
+        (0..600).map(|file| (format!("notes/{file}.md"), json!(format!("note {file}")))).collect();
+    let mut long = event("insert", T, json!({ "content": files }));
+    long.identity = Identity { document_type: DocumentType::Repositories, ..identity() };
+    let consumer = bench.observed(None);
+    consumer.apply(vec![long, put(T, "a")], &bench.letters).await.unwrap();
+    let writes = consumer.store().writes.lock().unwrap().clone();
+    let expected = [Write::Chunks(512), Write::Chunks(88), Write::Records(1), Write::Chunks(1), Write::Records(1)];
+    assert_eq!(writes, expected);
+    bench.assert_stands_at(T).await;
 }
