@@ -168,7 +168,14 @@ impl<S: VectorStore> Synchronizer<S> {
         let document = change.event.document.take();
         let (identity, event) = (change.identity.clone(), ChangeEvent { document, ..change.event.clone() });
         let tokens = self.vectors.embedder().tokens().clone();
-        Ok(tokio::task::spawn_blocking(move || prepare(&identity, &event, &tokens)).await?)
+        match tokio::task::spawn_blocking(move || prepare(&identity, &event, &tokens)).await {
+            Ok(content) => Ok(content),
+            // The same document would end every consumer that takes it.
+            Err(error) if error.is_panic() => {
+                Ok(Err(Unindexable { reason: "crash", stage: "clean", error: error.to_string() }))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Steps 2 to 4. Returns the works that must begin again.
