@@ -56,6 +56,14 @@ impl StoreError {
     }
 }
 
+/// A text is at fault only where the model, `probe`d with others, works: else memory is short, or the model is gone.
+pub(crate) fn embed_fault(error: &EmbedError, probe: &Result<(), EmbedError>) -> Fault {
+    match (error, probe) {
+        (EmbedError::Model(_), Ok(())) => Fault::Permanent,
+        (EmbedError::Model(_), Err(_)) | (EmbedError::Ended, _) => Fault::Transient,
+    }
+}
+
 fn qdrant_fault(error: &QdrantError) -> Fault {
     match error {
         QdrantError::ResponseError { status } => status_fault(status.code()),
@@ -119,7 +127,7 @@ pub enum PartitionError {
     /// A dead letter was not taken.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
-    /// The model failed on every text.
+    /// The model fails on texts that are known to be good as well: memory is short, or its threads are gone.
     #[error(transparent)]
     Embed(#[from] EmbedError),
     /// A task of ours ended early.

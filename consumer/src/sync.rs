@@ -11,6 +11,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 
+use qdrant_client::qdrant::PointStruct;
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity, Revision};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::change::{Change, Message};
 use crate::clean::bounded;
-use crate::error::{Fault, PartitionError, StoreError};
+use crate::error::{Fault, PartitionError, StoreError, embed_fault};
 use crate::patience::Patience;
 use crate::plan::{NewChunk, Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
@@ -247,21 +248,39 @@ impl<S: VectorStore> Synchronizer<S> {
     async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
         let chunks: Vec<&NewChunk> = plans.iter().flat_map(|plan| &plan.new_chunks).collect();
         for some in chunks.chunks(ROUND_CHUNKS) {
-            let refusal = self.write_some_chunks(some).await?;
-            if refusal.is_some() {
-                return Ok(refusal);
+            let points = match self.embed(some, plans.len() == 1).await? {
+                Ok(points) => points,
+                Err(fault) => return Ok(Some(fault)),
+            };
+            let put = self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await;
+            if let Some(fault) = unless_refused(put)? {
+                return Ok(Some(fault));
             }
         }
         Ok(None)
     }
 
-    async fn write_some_chunks(&self, chunks: &[&NewChunk]) -> Result<Option<Unindexable>, PartitionError> {
-        let points = match self.vectors.points(chunks).await {
-            Ok(points) => points,
-            Err(error @ shared::embedding::EmbedError::Model(_)) => return Ok(Some(refused("embed", &error))),
-            Err(error) => return Err(error.into()),
-        };
-        unless_refused(self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await)
+    /// A document that is tried alone is at fault if the model fails on it twice and works in between. Of several, any
+    /// may be: they are tried alone next.
+    async fn embed(
+        &self,
+        chunks: &[&NewChunk],
+        alone: bool,
+    ) -> Result<Result<Vec<PointStruct>, Unindexable>, PartitionError> {
+        let mut failures = 0;
+        loop {
+            let error = match self.vectors.points(chunks).await {
+                Ok(points) => return Ok(Ok(points)),
+                Err(error) => error,
+            };
+            failures += 1;
+            if alone && embed_fault(&error, &self.vectors.probe().await) == Fault::Transient {
+                return Err(error.into());
+            }
+            if !alone || failures == 2 {
+                return Ok(Err(refused("embed", &error)));
+            }
+        }
     }
 
     async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {

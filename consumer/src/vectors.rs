@@ -15,6 +15,8 @@ use crate::plan::NewChunk;
 
 /// Bytes of vectors that are remembered.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Texts that the model runs at once.
+const PROBE_TEXTS: usize = 8;
 
 /// Makes points of chunks. A text that was embedded lately is not embedded again: with this model a text's vector does
 /// not depend on its batch, so that remembering it changes nothing.
@@ -51,6 +53,16 @@ impl Vectors {
             Ok(PointStruct::new(chunk.id.to_string(), vectors, payload))
         };
         chunks.iter().zip(vectors).map(point).collect()
+    }
+
+    /// Whether the model works: on as many texts at once, and as long ones, as it ever gets. A smaller probe would pass
+    /// where memory is short.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub(crate) async fn probe(&self) -> Result<(), EmbedError> {
+        let longest = "tide ".repeat(self.embedder.info().max_tokens);
+        self.embedder.embed(vec![longest; PROBE_TEXTS]).await.map(drop)
     }
 
     async fn dense(&self, chunks: &[&NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {

@@ -2,16 +2,18 @@
 //! dropping what it still meant to do, or by a store that fails at one call.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use consumer::{
-    Barrier, Change, DeadLetters, Message, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore, Vectors,
-    coalesce,
+    Barrier, Change, DeadLetters, Message, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer,
+    VectorStore, Vectors, coalesce,
 };
 use qdrant_client::Payload;
 use qdrant_client::qdrant::{PointId, PointStruct, UpsertPointsBuilder, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::embedding::{Embedder, ModelError};
 use shared::index::{Index, IndexMeta};
 use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity, Manifest, Record, Revision};
@@ -51,7 +53,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let (qdrant, embedder) = (qdrant().await, embedder().await.clone());
+        Self::embedding_with(embedder().await.clone()).await
+    }
+
+    async fn embedding_with(embedder: Embedder) -> Self {
+        let qdrant = qdrant().await;
         let meta = IndexMeta::new(embedder.info(), PARTITIONS);
         let index = Index::ensure(&qdrant.client(), &meta).await.unwrap();
         Self { qdrant, index, vectors: Vectors::new(embedder), letters: Letters::default() }
@@ -504,4 +510,52 @@ async fn a_long_batch_is_written_in_rounds() {
     let expected = [Write::Chunks(512), Write::Chunks(88), Write::Records(1), Write::Chunks(1), Write::Records(1)];
     assert_eq!(writes, expected);
     bench.assert_stands_at(T).await;
+}
+
+/// A model that fails on everything while `pressed`, as where memory is short, and on texts that say `poison` always.
+async fn touchy_embedder(pressed: &Arc<AtomicBool>) -> Embedder {
+    let real = embedder().await;
+    let (pressed, dimension) = (Arc::clone(pressed), real.info().dimension);
+    let run = move |texts: &[String]| {
+        if pressed.load(Ordering::SeqCst) || texts.iter().any(|text| text.contains("poison")) {
+            return Err(ModelError::Unknown("scripted".into()));
+        }
+        Ok(vec![vec![1.0; dimension]; texts.len()])
+    };
+    let renew = || Err(ModelError::Unknown("not asked for".into()));
+    Embedder::of(real.info().clone(), real.tokens().clone(), vec![Box::new(run)], renew)
+}
+
+/// While the model fails on everything, no document is at fault: nothing is lost, and it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_fails_on_everything_makes_no_dead_letters() {
+    let pressed = Arc::new(AtomicBool::new(false));
+    let bench = Bench::embedding_with(touchy_embedder(&pressed).await).await;
+    bench.apply(put(T, "a")).await;
+    pressed.store(true, Ordering::SeqCst);
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    for batch in [vec![put(T + TICK, "b"), neighbour], vec![put(T + TICK, "b")]] {
+        let outcome = bench.consumer().apply(batch, &bench.letters).await;
+        assert!(matches!(outcome, Err(PartitionError::Embed(_))), "{outcome:?}");
+    }
+    assert!(bench.letters.stages().is_empty());
+    bench.assert_stands_at(T).await;
+    pressed.store(false, Ordering::SeqCst);
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// A text that the model fails on while it works on others is its document's fault alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_cannot_be_embedded_is_alone_with_its_fault() {
+    let bench = Bench::embedding_with(touchy_embedder(&Arc::default()).await).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let batch = vec![put(T, "poison"), neighbour.clone()];
+    bench.consumer().apply(batch, &bench.letters).await.unwrap();
+    assert_eq!(bench.letters.stages(), ["embed"]);
+    assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("embed"));
+    let standings = bench.store().standings(std::slice::from_ref(&neighbour.identity)).await.unwrap();
+    assert_eq!(standings[&neighbour.identity].listed().len(), 1);
 }
