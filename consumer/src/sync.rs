@@ -152,15 +152,16 @@ impl<S: VectorStore> Synchronizer<S> {
         standing: &Standing,
         dead_letters: &impl DeadLetters,
     ) -> Result<(Work, Plan), PartitionError> {
-        if work.content.is_none() {
-            match self.content_of(&mut work.change).await? {
-                Ok(content) => work.content = Some(content),
-                Err(fault) => refuse(&mut work, fault, dead_letters).await?,
-            }
-        }
+        let content = match work.content.take() {
+            Some(content) => content,
+            None => match self.content_of(&mut work.change).await? {
+                Ok(content) => content,
+                Err(fault) => refuse(&work, fault, dead_letters).await?,
+            },
+        };
         work.leftovers |= standing.damaged;
-        let content = work.content.as_ref().unwrap_or(&Content::Gone);
-        let plan = plan(&work.change, content, standing, &self.fingerprint);
+        let plan = plan(&work.change, &content, standing, &self.fingerprint);
+        work.content = Some(content);
         Ok((work, plan.map_err(|_| StoreError::Damaged("record"))?))
     }
 
@@ -194,7 +195,7 @@ impl<S: VectorStore> Synchronizer<S> {
                 match refusal {
                     None => written.push((work, plan)),
                     Some(fault) => {
-                        refuse(&mut work, fault, dead_letters).await?;
+                        work.content = Some(refuse(&work, fault, dead_letters).await?);
                         open.push(work);
                     }
                 }
@@ -351,8 +352,8 @@ fn unless_refused(outcome: Result<(), StoreError>) -> Result<Option<Unindexable>
     }
 }
 
-/// The change becomes a dead letter, and its document a record without content that says why.
-async fn refuse(work: &mut Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<(), PartitionError> {
+/// The change becomes a dead letter. Returns what stands for its document then: no content, and why.
+async fn refuse(work: &Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<Content, PartitionError> {
     let partition = None;
     let error = bounded(&format!("{}: {}", fault.stage, fault.error), MAX_ERROR).to_owned();
     if matches!(work.content, Some(Content::Failed(_))) {
@@ -362,6 +363,5 @@ async fn refuse(work: &mut Work, fault: Unindexable, dead_letters: &impl DeadLet
     let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts: 1, partition };
     tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
     dead_letters.send(&work.change.message, postmark).await?;
-    work.content = Some(Content::Failed(error));
-    Ok(())
+    Ok(Content::Failed(error))
 }
