@@ -57,6 +57,7 @@ impl<S: VectorStore> Synchronizer<S> {
         let mut stale = BTreeSet::new();
         let mut open = identities;
         while !open.is_empty() {
+            tracing::trace!(target: "stage", "read");
             let standings = self.read(open.iter()).await?;
             let (older, passed): (Vec<Identity>, Vec<Identity>) =
                 open.into_iter().partition(|identity| is_older(&standings[identity], barrier));
@@ -68,7 +69,9 @@ impl<S: VectorStore> Synchronizer<S> {
                 |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
             let swaps =
                 older.iter().map(swap).collect::<Result<Vec<_>, _>>().map_err(|_| StoreError::Damaged("record"))?;
+            tracing::trace!(target: "stage", "write manifests");
             self.patience().ask("bury records", || self.store().swap(&swaps)).await?;
+            tracing::trace!(target: "stage", "read back");
             let after = self.read(older.iter()).await?;
             for identity in &older {
                 let (before, after) = (&standings[identity], &after[identity]);

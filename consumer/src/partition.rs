@@ -10,6 +10,7 @@ use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
@@ -63,9 +64,15 @@ impl<S: VectorStore + 'static> Partition<S> {
     ///
     /// # Errors
     /// [`PartitionError`]: what was not acknowledged is delivered again.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), PartitionError> {
+        let span = tracing::info_span!("partition", number = self.number);
+        self.work(shutdown).instrument(span).await
+    }
+
+    async fn work(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
         let mut settlement = Settlement::new(self.channel.clone(), Arc::clone(&self.synchronizer));
         loop {
+            tracing::trace!(target: "stage", "idle");
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -96,7 +103,7 @@ impl<S: VectorStore + 'static> Partition<S> {
             Batch::Barrier(barrier, tag) => {
                 // A barrier speaks of all that came before it: that must be settled, not just begun.
                 settlement.drain().await?;
-                tracing::info!(partition = self.number, ?barrier, "barrier");
+                tracing::info!(?barrier, "barrier");
                 let stale = self.synchronizer.pass(barrier).await?;
                 settlement.push(tag, stale);
             }
@@ -106,7 +113,7 @@ impl<S: VectorStore + 'static> Partition<S> {
 
     async fn apply(&self, documents: Documents) -> Result<std::collections::BTreeSet<uuid::Uuid>, PartitionError> {
         for (message, error) in documents.undecodable {
-            tracing::warn!(partition = self.number, %error, "dead letter");
+            tracing::warn!(%error, "dead letter");
             let postmark = Postmark {
                 reason: "undecodable",
                 stage: "decode",

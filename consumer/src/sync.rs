@@ -99,6 +99,7 @@ impl<S: VectorStore> Synchronizer<S> {
         let mut stale = BTreeSet::new();
         let mut open: Vec<Work> = changes.into_iter().map(Work::from).collect();
         while !open.is_empty() {
+            tracing::trace!(target: "stage", "read");
             let standings = self.read(open.iter().map(Work::identity)).await?;
             let (newer, settled): (Vec<Work>, Vec<Work>) =
                 open.into_iter().partition(|work| work.is_newer_than(&standings[work.identity()]));
@@ -152,6 +153,7 @@ impl<S: VectorStore> Synchronizer<S> {
         standing: &Standing,
         dead_letters: &impl DeadLetters,
     ) -> Result<(Work, Plan), PartitionError> {
+        tracing::trace!(target: "stage", "prepare");
         let content = match work.content.take() {
             Some(content) => content,
             None => match self.content_of(&mut work.change).await? {
@@ -202,6 +204,7 @@ impl<S: VectorStore> Synchronizer<S> {
             }
             accepted = written;
         }
+        tracing::trace!(target: "stage", "read back");
         let standings = self.read(accepted.iter().map(|(work, _)| work.identity())).await?;
         for (work, plan) in accepted {
             let standing = &standings[work.identity()];
@@ -253,6 +256,7 @@ impl<S: VectorStore> Synchronizer<S> {
                 Ok(points) => points,
                 Err(fault) => return Ok(Some(fault)),
             };
+            tracing::trace!(target: "stage", "write chunks");
             let put = self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await;
             if let Some(fault) = unless_refused(put)? {
                 return Ok(Some(fault));
@@ -268,6 +272,7 @@ impl<S: VectorStore> Synchronizer<S> {
         chunks: &[&NewChunk],
         alone: bool,
     ) -> Result<Result<Vec<PointStruct>, Unindexable>, PartitionError> {
+        tracing::trace!(target: "stage", "embed");
         let mut failures = 0;
         loop {
             let error = match self.vectors.points(chunks).await {
@@ -285,6 +290,7 @@ impl<S: VectorStore> Synchronizer<S> {
     }
 
     async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
+        tracing::trace!(target: "stage", "write manifests");
         let swaps: Vec<Swap> = plans.iter().map(|plan| plan.swap.clone()).collect();
         unless_refused(self.patience.ask("write records", || self.store.swap(&swaps)).await)
     }
