@@ -118,7 +118,7 @@ impl<S: VectorStore + 'static> Partition<S> {
                 reason: "undecodable",
                 stage: "decode",
                 error: error.to_string(),
-                attempts: 1,
+                attempts: message.attempts(),
                 partition: None,
             };
             self.dead_letters.send(&message, postmark).await?;

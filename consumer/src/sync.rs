@@ -366,7 +366,8 @@ async fn refuse(work: &Work, fault: Unindexable, dead_letters: &impl DeadLetters
         // Not the document's fault then: nothing is smaller than this record.
         return Err(PartitionError::RefusesAll { document: work.identity().to_string(), error });
     }
-    let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts: 1, partition };
+    let attempts = work.change.message.attempts();
+    let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts, partition };
     tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
     dead_letters.send(&work.change.message, postmark).await?;
     Ok(Content::Failed(error))

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use bson::{Bson, Document, doc};
+use futures_util::StreamExt;
 use lapin::options::{BasicGetOptions, BasicPublishOptions};
-use lapin::types::AMQPValue;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use local::Program;
 use serde_json::json;
-use shared::topology::{DEAD_LETTERS, EXCHANGE};
+use shared::topology::{self, DEAD_LETTERS, EXCHANGE};
 use tests::{TestQdrant, World, audit, binary, embedding_environment, eventually, qdrant};
 
 struct DeadLetter {
@@ -20,6 +21,7 @@ struct DeadLetter {
     reason: String,
     stage: String,
     error: String,
+    attempts: i32,
 }
 
 /// Takes the dead letters, as they come, until there are `count`.
@@ -44,6 +46,10 @@ async fn dead_letters(world: &World, count: usize) -> Vec<DeadLetter> {
             reason: header("x-twin-reason"),
             stage: header("x-twin-stage"),
             error: header("x-twin-error"),
+            attempts: match headers.inner().get("x-twin-attempts") {
+                Some(AMQPValue::LongInt(attempts)) => *attempts,
+                other => panic!("x-twin-attempts: {other:?}"),
+            },
         });
     }
     letters
@@ -97,6 +103,28 @@ async fn a_message_that_is_no_change_event_becomes_a_dead_letter_as_it_was() {
     posts.insert_one(doc! { "_id": "after", "content": "another neighbour: wombat" }).await.unwrap();
     world.until_found("wombat", "after", "wombat").await;
     world.stop().await;
+}
+
+/// Two consumers had it before ours and gave it back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_says_how_often_it_was_delivered() {
+    let mut world = World::new().await;
+    let connection = Connection::connect(&world.rabbitmq_uri, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    topology::declare(&channel, 3).await.unwrap();
+    channel.basic_publish(EXCHANGE.into(), "0".into(), Default::default(), b"hello", Default::default()).await.unwrap();
+    for _ in 0..2 {
+        let channel = connection.create_channel().await.unwrap();
+        let queue = topology::partition_queue(0).into();
+        let mut deliveries =
+            channel.basic_consume(queue, "test".into(), Default::default(), FieldTable::default()).await.unwrap();
+        deliveries.next().await.unwrap().unwrap();
+        channel.close(200, "given back".into()).await.unwrap();
+    }
+    world.consumer.start().unwrap();
+    let letter = dead_letters(&world, 1).await.remove(0);
+    assert_eq!((letter.body.as_slice(), letter.attempts), (b"hello".as_slice(), 3));
+    assert!(world.consumer.terminate(Duration::from_secs(30)).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
