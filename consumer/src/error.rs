@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A point of ours is not as we wrote it.
     #[error("the index holds a damaged {0}")]
     Damaged(&'static str),
+    /// The consumer was to end before the store had answered.
+    #[error("stopped while waiting for the store")]
+    Interrupted,
     /// Still failing after the time that we wait for a store.
     #[error("the store has not answered for {minutes} minutes: {last}")]
     Away {
@@ -48,8 +51,16 @@ impl StoreError {
         match self {
             Self::Qdrant(error) => qdrant_fault(error),
             Self::Damaged(_) => Fault::Permanent,
-            Self::Away { .. } => Fault::Transient,
+            Self::Away { .. } | Self::Interrupted => Fault::Transient,
         }
+    }
+}
+
+/// A text is at fault only where the model, `probe`d with others, works: else memory is short, or the model is gone.
+pub(crate) fn embed_fault(error: &EmbedError, probe: &Result<(), EmbedError>) -> Fault {
+    match (error, probe) {
+        (EmbedError::Model(_), Ok(())) => Fault::Permanent,
+        (EmbedError::Model(_), Err(_)) | (EmbedError::Ended, _) => Fault::Transient,
     }
 }
 
@@ -93,16 +104,30 @@ pub enum PartitionError {
     /// The channel or the connection is gone.
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
+    /// The broker takes connections and answers nothing.
+    #[error("rabbitmq has not answered within {seconds} s")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The broker ended the subscription.
     #[error("the broker ended the subscription")]
     Cancelled,
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store refuses a record that has no content.
+    #[error("the store refuses even an empty record of {document}: {error}")]
+    RefusesAll {
+        /// Of which document.
+        document: String,
+        /// As the store says.
+        error: String,
+    },
     /// A dead letter was not taken.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
-    /// The model failed on every text.
+    /// The model fails on texts that are known to be good as well: memory is short, or its threads are gone.
     #[error(transparent)]
     Embed(#[from] EmbedError),
     /// A task of ours ended early.

@@ -132,10 +132,12 @@ impl VectorStore for QdrantStore {
             for identity in ours() {
                 let floor = points.get(&self.floor_of(identity)).map(revision_of).transpose()?;
                 let record = points.get(&identity.manifest_id());
-                let stored = record.map(revision_of).transpose()?;
+                let stored = record.map(revision_of).transpose().inspect_err(|_| unreadable(identity))?;
                 let deleted = record.is_some_and(is_deleted);
-                let manifest = record.filter(|_| !users).map(manifest_of).transpose()?;
-                standings.insert(identity.clone(), Standing { stored, floor, deleted, manifest });
+                let manifest = record.filter(|_| !users).map(manifest_of);
+                let damaged = matches!(manifest, Some(None));
+                let standing = Standing { stored, floor, deleted, manifest: manifest.flatten(), damaged };
+                standings.insert(identity.clone(), standing);
             }
         }
         Ok(standings)
@@ -172,10 +174,11 @@ impl VectorStore for QdrantStore {
                 scroll = scroll.offset(offset);
             }
             let page = self.qdrant.scroll(scroll).await?;
-            for point in &page.result {
-                let id = point.id.as_ref().and_then(uuid_of).ok_or(StoreError::Damaged("chunk id"))?;
-                chunks.push((id, revision_of(point)?));
-            }
+            // An id of another kind is not ours, and a chunk whose revision cannot be read belongs to nothing newer.
+            chunks.extend(page.result.iter().filter_map(|point| {
+                let id = uuid_of(point.id.as_ref()?)?;
+                Some((id, revision_of(point).unwrap_or(Revision::ZERO)))
+            }));
             from = page.next_page_offset;
             if from.is_none() {
                 return Ok(chunks);
@@ -212,11 +215,13 @@ impl VectorStore for QdrantStore {
             scroll = scroll.offset(offset);
         }
         let page = self.qdrant.scroll(scroll).await?;
+        // No event can be about a record that does not say whose it is.
         let identity = |point: RetrievedPoint| {
-            Payload::from(point.payload).deserialize().map_err(|_| StoreError::Damaged("record's identity"))
+            let id = point.id;
+            let identity = Payload::from(point.payload).deserialize();
+            identity.inspect_err(|error| tracing::warn!(?id, %error, "record without an identity left alone")).ok()
         };
-        let identities = page.result.into_iter().map(identity).collect::<Result<_, _>>()?;
-        Ok((identities, page.next_page_offset))
+        Ok((page.result.into_iter().filter_map(identity).collect(), page.next_page_offset))
     }
 
     async fn raise_floor(
@@ -265,10 +270,18 @@ const STANDING_FIELDS: [&str; 17] = [
     "meta",
 ];
 
-fn manifest_of(point: &RetrievedPoint) -> Result<Manifest, StoreError> {
+/// `None` where it is damaged.
+fn manifest_of(point: &RetrievedPoint) -> Option<Manifest> {
     let mut payload = Payload::from(point.payload.clone());
     payload.insert("cleaned_text", "");
-    Manifest::from_payload(payload).map_err(|_| StoreError::Damaged("manifest"))
+    let damaged = |error: &_| tracing::warn!(id = ?point.id, error = %error, "damaged manifest");
+    Manifest::from_payload(payload).inspect_err(damaged).ok()
+}
+
+/// Nothing can be compared with such a record, nor swapped for it.
+fn unreadable(identity: &Identity) {
+    let id = identity.manifest_id();
+    tracing::error!(document = %identity, %id, "record without a readable revision: delete this point and resync");
 }
 
 fn revision_of(point: &RetrievedPoint) -> Result<Revision, StoreError> {

@@ -15,6 +15,8 @@ use crate::plan::NewChunk;
 
 /// Bytes of vectors that are remembered.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Texts that the model runs at once.
+const PROBE_TEXTS: usize = 8;
 
 /// Makes points of chunks. A text that was embedded lately is not embedded again: with this model a text's vector does
 /// not depend on its batch, so that remembering it changes nothing.
@@ -40,9 +42,9 @@ impl Vectors {
     ///
     /// # Errors
     /// [`EmbedError`].
-    pub(crate) async fn points(&self, chunks: &[NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
+    pub(crate) async fn points(&self, chunks: &[&NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
         let vectors = self.dense(chunks).await?;
-        let point = |(chunk, dense): (&NewChunk, Arc<[f32]>)| {
+        let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
             let sparse = document_vector(&chunk.embedded_text);
             let vectors = NamedVectors::default()
                 .add_vector(DENSE, Vector::new_dense(dense.to_vec()))
@@ -53,7 +55,17 @@ impl Vectors {
         chunks.iter().zip(vectors).map(point).collect()
     }
 
-    async fn dense(&self, chunks: &[NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
+    /// Whether the model works: on as many texts at once, and as long ones, as it ever gets. A smaller probe would pass
+    /// where memory is short.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub(crate) async fn probe(&self) -> Result<(), EmbedError> {
+        let longest = "tide ".repeat(self.embedder.info().max_tokens);
+        self.embedder.embed(vec![longest; PROBE_TEXTS]).await.map(drop)
+    }
+
+    async fn dense(&self, chunks: &[&NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
         let keys: Vec<u128> = chunks.iter().map(|chunk| xxh3_128(chunk.embedded_text.as_bytes())).collect();
         // Held apart from the cache, which may forget one of them before this call is over.
         let mut known: HashMap<u128, Arc<[f32]>> =

@@ -2,18 +2,23 @@
 //! dropping what it still meant to do, or by a store that fails at one call.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use consumer::{
     Barrier, Change, DeadLetters, Message, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer,
     VectorStore, Vectors, coalesce,
 };
-use qdrant_client::qdrant::{PointId, PointStruct};
+use qdrant_client::Payload;
+use qdrant_client::qdrant::{PointId, PointStruct, UpsertPointsBuilder, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::embedding::{Embedder, ModelError};
 use shared::index::{Index, IndexMeta};
-use shared::{ChangeEvent, DocumentType, Identity, Revision};
+use shared::shutdown::CancellationToken;
+use shared::{ChangeEvent, DocumentType, Identity, Manifest, Record, Revision};
 use tests::{TestQdrant, embedder, qdrant};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 const PARTITIONS: u16 = 1;
@@ -23,6 +28,13 @@ const T: i64 = 3_855_425_992_956_837_888;
 
 #[derive(Default)]
 struct Letters(Mutex<Vec<Postmark>>);
+
+impl Letters {
+    /// The stages that gave up, in order.
+    fn stages(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().iter().map(|letter| letter.stage).collect()
+    }
+}
 
 impl DeadLetters for Letters {
     async fn send(&self, _: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
@@ -41,7 +53,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let (qdrant, embedder) = (qdrant().await, embedder().await.clone());
+        Self::embedding_with(embedder().await.clone()).await
+    }
+
+    async fn embedding_with(embedder: Embedder) -> Self {
+        let qdrant = qdrant().await;
         let meta = IndexMeta::new(embedder.info(), PARTITIONS);
         let index = Index::ensure(&qdrant.client(), &meta).await.unwrap();
         Self { qdrant, index, vectors: Vectors::new(embedder), letters: Letters::default() }
@@ -52,13 +68,38 @@ impl Bench {
     }
 
     fn consumer(&self) -> Synchronizer<QdrantStore> {
-        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into())
+        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
     /// A consumer to which something happens between the writing of its chunks and that of its manifest.
     fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
-        let store = Disturbed { bench: self, store: self.store(), disturbance: Mutex::new(Some(disturbance)) };
-        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into())
+        self.observed(Some(disturbance))
+    }
+
+    /// A consumer whose writes are remembered.
+    fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
+        let (disturbance, writes) = (Mutex::new(disturbance), Mutex::default());
+        let store = Disturbed { bench: self, store: self.store(), disturbance, writes };
+        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
+    }
+
+    /// A consumer that is killed between the writing of its chunks and that of its manifest.
+    async fn apply_and_be_killed(&self, change: Change) {
+        let killed = Arc::new(Notify::new());
+        let consumer = self.disturbed(Disturbance::Killed(Arc::clone(&killed)));
+        tokio::select! {
+            outcome = consumer.apply(vec![change], &self.letters) => panic!("not killed: {outcome:?}"),
+            () = killed.notified() => {}
+        }
+    }
+
+    /// Puts another payload in place of the document's manifest.
+    async fn damage(&self, payload: Value) {
+        let payload = Payload::try_from(payload).unwrap();
+        let id = identity().manifest_id().to_string();
+        let point = PointStruct::new(id, HashMap::<String, Vector>::new(), payload);
+        let upsert = UpsertPointsBuilder::new(&self.index.documents, vec![point]).wait(true);
+        self.qdrant.client().upsert_points(upsert).await.unwrap();
     }
 
     /// Applies and cleans up, as a consumer that is not killed does.
@@ -85,16 +126,31 @@ impl Bench {
 }
 
 enum Disturbance {
-    /// It is killed.
-    Killed,
+    /// It is killed, which is notified.
+    Killed(Arc<Notify>),
     /// Another consumer applies this change meanwhile.
     Overtaken(Box<Change>),
+    /// Requests that would write a record of this document with chunks in it are refused, each time.
+    Refused(&'static str),
+}
+
+fn lists_chunks_of(entry_id: &str, swap: &Swap) -> bool {
+    let manifest = Manifest::from_payload(swap.payload.clone()).unwrap();
+    swap.identity.entry_id == entry_id && !manifest.chunk_ids.is_empty()
 }
 
 struct Disturbed<'a> {
     bench: &'a Bench,
     store: QdrantStore,
     disturbance: Mutex<Option<Disturbance>>,
+    writes: Mutex<Vec<Write>>,
+}
+
+/// A request to write, with the number of points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Chunks(usize),
+    Records(usize),
 }
 
 impl VectorStore for Disturbed<'_> {
@@ -102,13 +158,24 @@ impl VectorStore for Disturbed<'_> {
         self.store.standings(identities).await
     }
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Chunks(points.len()));
         self.store.put_chunks(points).await
     }
     async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Records(swaps.len()));
         let disturbance = self.disturbance.lock().unwrap().take();
         match disturbance {
-            Some(Disturbance::Killed) => return Err(StoreError::Damaged("killed here")),
+            Some(Disturbance::Killed(killed)) => {
+                killed.notify_one();
+                std::future::pending().await
+            }
             Some(Disturbance::Overtaken(change)) => self.bench.apply(*change).await,
+            Some(Disturbance::Refused(entry_id)) => {
+                *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
+                if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {
+                    return Err(StoreError::Damaged("request"));
+                }
+            }
             None => {}
         }
         self.store.swap(swaps).await
@@ -250,9 +317,7 @@ async fn a_late_event_does_not_resurrect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivery_folded_into_a_fresh_event_leaves_no_orphan() {
     let bench = Bench::new().await;
-    let killed = bench.disturbed(Disturbance::Killed);
-    let outcome = killed.apply(vec![put(T, "e1")], &bench.letters).await;
-    assert!(matches!(outcome, Err(PartitionError::Store(StoreError::Damaged(_)))));
+    bench.apply_and_be_killed(put(T, "e1")).await;
     assert_eq!(bench.chunks().await.len(), 1, "the killed consumer left a chunk that no manifest lists");
     for change in coalesce([redelivered(put(T, "e1")), put(T + TICK, "e2")]) {
         bench.apply(change).await;
@@ -379,9 +444,118 @@ async fn a_poison_document_is_alone_with_its_fault() {
     let poison = event("update", T + TICK, json!({ "content": 5 }));
     let stale = bench.consumer().apply(vec![poison, neighbour.clone()], &bench.letters).await.unwrap();
     bench.consumer().delete(&stale).await.unwrap();
-    assert_eq!(bench.letters.0.lock().unwrap()[0].stage, "clean");
+    assert_eq!(bench.letters.stages(), ["clean"]);
     bench.assert_stands_at(T + TICK).await;
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.manifest.unwrap().error.is_some());
     assert_eq!(bench.consumer().revision(&neighbour.identity).await.unwrap().get(), T);
+}
+
+/// A manifest that the store refuses for good (too large, say) is its document's fault alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_store_refuses_is_alone_with_its_fault() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let consumer = bench.disturbed(Disturbance::Refused("one"));
+    let batch = vec![put(T + TICK, "refused"), neighbour.clone()];
+    let stale = consumer.apply(batch, &bench.letters).await.unwrap();
+    consumer.delete(&stale).await.unwrap();
+    assert_eq!(bench.letters.stages(), ["write"]);
+    bench.assert_stands_at(T + TICK).await;
+    assert!(bench.chunks().await.is_empty());
+    assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("write"));
+    let standings = bench.store().standings(std::slice::from_ref(&neighbour.identity)).await.unwrap();
+    assert_eq!(standings[&neighbour.identity].listed().len(), 1, "the neighbour is indexed");
+}
+
+/// A manifest that is damaged but for its revision is replaced by the next change, by a redelivery of its own, and by a
+/// barrier; what it listed is not left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
+    let bench = Bench::new().await;
+    let damaged = |revision: i64| {
+        json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": revision, "deleted": false,
+            "bucket": identity().bucket(), "chunk_ids": "not a list"})
+    };
+    bench.apply(put(T, "a")).await;
+    bench.damage(damaged(T)).await;
+    bench.apply(put(T + TICK, "b")).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+    bench.damage(damaged(T + TICK)).await;
+    bench.apply(put(T, "a late event")).await;
+    assert_eq!(bench.chunks().await.len(), 1, "an older change leaves it as it is");
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+    bench.damage(damaged(T + TICK)).await;
+    let stale = bench.consumer().pass(barrier(T + 2 * TICK)).await.unwrap();
+    bench.consumer().delete(&stale).await.unwrap();
+    bench.assert_stands_at((T + 2 * TICK) - 1).await;
+    assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
+}
+
+/// The first document of a long batch stands before the last one is embedded, and no request holds a whole batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_batch_is_written_in_rounds() {
+    let bench = Bench::new().await;
+    let files: serde_json::Map<_, _> =
+        (0..600).map(|file| (format!("notes/{file}.md"), json!(format!("note {file}")))).collect();
+    let mut long = event("insert", T, json!({ "content": files }));
+    long.identity = Identity { document_type: DocumentType::Repositories, ..identity() };
+    let consumer = bench.observed(None);
+    consumer.apply(vec![long, put(T, "a")], &bench.letters).await.unwrap();
+    let writes = consumer.store().writes.lock().unwrap().clone();
+    let expected = [Write::Chunks(512), Write::Chunks(88), Write::Records(1), Write::Chunks(1), Write::Records(1)];
+    assert_eq!(writes, expected);
+    bench.assert_stands_at(T).await;
+}
+
+/// A model that fails on everything while `pressed`, as where memory is short, and on texts that say `poison` always.
+async fn touchy_embedder(pressed: &Arc<AtomicBool>) -> Embedder {
+    let real = embedder().await;
+    let (pressed, dimension) = (Arc::clone(pressed), real.info().dimension);
+    let run = move |texts: &[String]| {
+        if pressed.load(Ordering::SeqCst) || texts.iter().any(|text| text.contains("poison")) {
+            return Err(ModelError::Unknown("scripted".into()));
+        }
+        Ok(vec![vec![1.0; dimension]; texts.len()])
+    };
+    let renew = || Err(ModelError::Unknown("not asked for".into()));
+    Embedder::of(real.info().clone(), real.tokens().clone(), vec![Box::new(run)], renew)
+}
+
+/// While the model fails on everything, no document is at fault: nothing is lost, and it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_fails_on_everything_makes_no_dead_letters() {
+    let pressed = Arc::new(AtomicBool::new(false));
+    let bench = Bench::embedding_with(touchy_embedder(&pressed).await).await;
+    bench.apply(put(T, "a")).await;
+    pressed.store(true, Ordering::SeqCst);
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    for batch in [vec![put(T + TICK, "b"), neighbour], vec![put(T + TICK, "b")]] {
+        let outcome = bench.consumer().apply(batch, &bench.letters).await;
+        assert!(matches!(outcome, Err(PartitionError::Embed(_))), "{outcome:?}");
+    }
+    assert!(bench.letters.stages().is_empty());
+    bench.assert_stands_at(T).await;
+    pressed.store(false, Ordering::SeqCst);
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// A text that the model fails on while it works on others is its document's fault alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_cannot_be_embedded_is_alone_with_its_fault() {
+    let bench = Bench::embedding_with(touchy_embedder(&Arc::default()).await).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let batch = vec![put(T, "poison"), neighbour.clone()];
+    bench.consumer().apply(batch, &bench.letters).await.unwrap();
+    assert_eq!(bench.letters.stages(), ["embed"]);
+    assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("embed"));
+    let standings = bench.store().standings(std::slice::from_ref(&neighbour.identity)).await.unwrap();
+    assert_eq!(standings[&neighbour.identity].listed().len(), 1);
 }
