@@ -9,5 +9,5 @@ mod world;
 
 pub use audit::{Audit, audit};
 pub use deadline::{eventually, eventually_within};
-pub use servers::{TestQdrant, embedder, embedding_environment, mongodb, qdrant, rabbitmq};
+pub use servers::{TestQdrant, embedder, embedding_environment, installation, mongodb, qdrant, rabbitmq};
 pub use world::{World, binary, programs};
