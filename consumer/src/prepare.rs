@@ -113,13 +113,13 @@ impl Prepared {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::{Value, json};
     use shared::IdKind;
 
     /// A tokenizer that cuts at blanks.
-    fn tokens() -> TokenCounter {
+    pub(crate) fn tokens() -> TokenCounter {
         let tokenizer = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
             "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
