@@ -66,7 +66,7 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         error: error.to_string(),
     };
     if identity.document_type == DocumentType::Users {
-        return author(identity, document).map(Content::Author).map_err(|error| unclean(&error));
+        return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }
     let cleaned = clean(identity, document).map_err(|error| unclean(&error))?;
     let unchunkable = |error: String| Unindexable { reason: "cannot be chunked", stage: "chunk", error };

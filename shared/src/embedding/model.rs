@@ -59,9 +59,26 @@ pub enum ModelError {
     /// Neither a folder nor a name that fastembed knows.
     #[error("EMBEDDING_MODEL: `{0}` is no model that fastembed knows; set EMBEDDING_MODEL_DIR for one of your own")]
     Unknown(String),
+    /// The hub does not give it.
+    #[error("EMBEDDING_MODEL: the model hub does not give {file}: {problem}; EMBEDDING_MODEL_DIR needs no hub")]
+    Hub {
+        /// The file that was asked for.
+        file: String,
+        /// As the hub's client says.
+        problem: String,
+    },
     /// As fastembed.
     #[error("EMBEDDING_MODEL: {0}")]
-    Fastembed(#[from] fastembed::Error),
+    Fastembed(fastembed::Error),
+}
+
+impl From<fastembed::Error> for ModelError {
+    fn from(error: fastembed::Error) -> Self {
+        match error {
+            fastembed::Error::ModelRetrieval { file, source } => Self::Hub { file, problem: source.to_string() },
+            other => Self::Fastembed(other),
+        }
+    }
 }
 
 /// A model in memory, with one ONNX Runtime session of one thread.
