@@ -5,8 +5,11 @@ use shared::dead_letter::DeadLetterError;
 use shared::embedding::{EmbedError, ModelError};
 use shared::health::HealthError;
 use shared::index::IndexError;
-use shared::settings::SettingsError;
+use shared::settings::{EXIT_SETTINGS, SettingsError};
 use tonic::Code;
+
+/// Exit code of what is no setting's fault.
+const EXIT_FAILED: i32 = 1;
 
 /// A request to the vector store that failed.
 #[derive(Debug, thiserror::Error)]
@@ -157,10 +160,11 @@ pub enum ConsumerError {
 
 impl ConsumerError {
     /// The program's exit code: 2 for what a person set wrong, else 1.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => 2,
-            Self::Index(_) | Self::Health(_) | Self::Io(_) => 1,
+            Self::Model(ModelError::Hub { .. }) => EXIT_FAILED,
+            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Index(_) | Self::Health(_) | Self::Io(_) => EXIT_FAILED,
         }
     }
 }

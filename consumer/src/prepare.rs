@@ -66,7 +66,7 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         error: error.to_string(),
     };
     if identity.document_type == DocumentType::Users {
-        return author(identity, document).map(Content::Author).map_err(|error| unclean(&error));
+        return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }
     let cleaned = clean(identity, document).map_err(|error| unclean(&error))?;
     let unchunkable = |error: String| Unindexable { reason: "cannot be chunked", stage: "chunk", error };
@@ -113,13 +113,13 @@ impl Prepared {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::{Value, json};
     use shared::IdKind;
 
     /// A tokenizer that cuts at blanks.
-    fn tokens() -> TokenCounter {
+    pub(crate) fn tokens() -> TokenCounter {
         let tokenizer = json!({
             "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
             "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,

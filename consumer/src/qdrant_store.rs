@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
@@ -12,7 +11,7 @@ use qdrant_client::qdrant::{
 };
 use qdrant_client::{Payload, Qdrant};
 use serde::Deserialize;
-use shared::index::{AUTHORS, Index};
+use shared::index::{AUTHORS, Index, of_document, uuid_of};
 use shared::{BUCKETS, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
 use uuid::Uuid;
 
@@ -158,16 +157,11 @@ impl VectorStore for QdrantStore {
     }
 
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        let entry = Filter::must([
-            Condition::matches("entry_id", identity.entry_id.clone()),
-            Condition::matches("type", identity.document_type.as_str().to_owned()),
-            Condition::matches("id_kind", identity.id_kind.as_str().to_owned()),
-        ]);
         let mut chunks = Vec::new();
         let mut from: Option<PointId> = None;
         loop {
             let mut scroll = ScrollPointsBuilder::new(&self.index.chunks)
-                .filter(entry.clone())
+                .filter(of_document(identity))
                 .limit(PAGE as u32)
                 .with_payload(include(&["revision"]));
             if let Some(offset) = from {
@@ -250,7 +244,7 @@ impl VectorStore for QdrantStore {
 }
 
 /// All of a manifest but its text, which can be megabytes and decides nothing.
-const STANDING_FIELDS: [&str; 17] = [
+const STANDING_FIELDS: [&str; 16] = [
     "type",
     "id_kind",
     "entry_id",
@@ -267,7 +261,6 @@ const STANDING_FIELDS: [&str; 17] = [
     "link",
     "title",
     "language",
-    "meta",
 ];
 
 /// `None` where it is damaged.
@@ -304,13 +297,6 @@ fn record_point(id: Uuid, payload: Payload) -> PointStruct {
 
 fn floor_id(document_type: DocumentType, partition: u16) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("floor\0{document_type}\0{partition}").as_bytes())
-}
-
-fn uuid_of(id: &PointId) -> Option<Uuid> {
-    match id.point_id_options.as_ref()? {
-        PointIdOptions::Uuid(text) => Uuid::parse_str(text).ok(),
-        PointIdOptions::Num(_) => None,
-    }
 }
 
 fn include(fields: &[&str]) -> SelectorOptions {

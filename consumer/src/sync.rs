@@ -14,7 +14,7 @@ use std::future::Future;
 use qdrant_client::qdrant::PointStruct;
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
-use shared::{ChangeEvent, DocumentType, Identity, Revision};
+use shared::{ChangeEvent, DocumentType, Identity};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
@@ -322,14 +322,6 @@ impl<S: VectorStore> Synchronizer<S> {
         self.patience.ask("delete chunks", || self.store.delete_chunks(&ids)).await?;
         metrics::counter!("twin_consumer_chunks_deleted_total").increment(ids.len() as u64);
         Ok(())
-    }
-
-    /// The revision that stands for a document, for tests and diagnosis.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revision(&self, identity: &Identity) -> Result<Revision, StoreError> {
-        Ok(self.read(std::iter::once(identity)).await?[identity].revision())
     }
 }
 

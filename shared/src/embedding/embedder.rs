@@ -155,7 +155,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_the_model_is_an_error_of_its_texts_and_the_thread_goes_on() {
-        let info = ModelInfo { name: "touchy".into(), dimension: 1, max_tokens: 256, fingerprint: String::new() };
+        let (name, fingerprint) = ("touchy".into(), String::new());
+        let info = ModelInfo { name, dimension: 1, max_tokens: 256, fingerprint, batch_independent: true };
         let embedder = Embedder::of(info, tokens(), vec![touchy()], || Ok(touchy()));
         for _ in 0..3 {
             let refused = embedder.embed(vec!["panic".into()]).await.unwrap_err();

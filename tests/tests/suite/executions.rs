@@ -110,7 +110,11 @@ impl Bench {
     }
 
     async fn standing(&self) -> Standing {
-        self.store().standings(&[identity()]).await.unwrap().remove(&identity()).unwrap()
+        self.standing_of(&delete(T)).await
+    }
+
+    async fn standing_of(&self, Change { identity, .. }: &Change) -> Standing {
+        self.store().standings(std::slice::from_ref(identity)).await.unwrap().remove(identity).unwrap()
     }
 
     async fn chunks(&self) -> BTreeSet<Uuid> {
@@ -167,9 +171,9 @@ impl VectorStore for Disturbed<'_> {
         match disturbance {
             Some(Disturbance::Killed(killed)) => {
                 killed.notify_one();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
-            Some(Disturbance::Overtaken(change)) => self.bench.apply(*change).await,
+            Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
             Some(Disturbance::Refused(entry_id)) => {
                 *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
                 if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {
@@ -448,7 +452,7 @@ async fn a_poison_document_is_alone_with_its_fault() {
     bench.assert_stands_at(T + TICK).await;
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.manifest.unwrap().error.is_some());
-    assert_eq!(bench.consumer().revision(&neighbour.identity).await.unwrap().get(), T);
+    assert_eq!(bench.standing_of(&neighbour).await.revision().get(), T);
 }
 
 /// A manifest that the store refuses for good (too large, say) is its document's fault alone.
@@ -466,8 +470,7 @@ async fn a_record_that_the_store_refuses_is_alone_with_its_fault() {
     bench.assert_stands_at(T + TICK).await;
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("write"));
-    let standings = bench.store().standings(std::slice::from_ref(&neighbour.identity)).await.unwrap();
-    assert_eq!(standings[&neighbour.identity].listed().len(), 1, "the neighbour is indexed");
+    assert_eq!(bench.standing_of(&neighbour).await.listed().len(), 1, "the neighbour is indexed");
 }
 
 /// A manifest that is damaged but for its revision is replaced by the next change, by a redelivery of its own, and by a
@@ -556,6 +559,5 @@ async fn a_text_that_cannot_be_embedded_is_alone_with_its_fault() {
     bench.consumer().apply(batch, &bench.letters).await.unwrap();
     assert_eq!(bench.letters.stages(), ["embed"]);
     assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("embed"));
-    let standings = bench.store().standings(std::slice::from_ref(&neighbour.identity)).await.unwrap();
-    assert_eq!(standings[&neighbour.identity].listed().len(), 1);
+    assert_eq!(bench.standing_of(&neighbour).await.listed().len(), 1);
 }

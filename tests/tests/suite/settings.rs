@@ -57,6 +57,8 @@ async fn a_one_shot_command_that_reaches_no_server_exits_3() {
     let model: Vec<(&str, &str)> = model.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_names(&run("retrieval", &["search", "x"], &[&[QDRANT], model.as_slice()].concat()), 3, "QDRANT_URL");
     assert_names(&run("producer", &["status"], &[MONGODB]), 3, "MongoDB");
+    let hub = [QDRANT, model[1], ("HF_ENDPOINT", "http://127.0.0.1:1")];
+    assert_names(&run("retrieval", &["search", "x"], &hub), 3, "EMBEDDING_MODEL");
 }
 
 /// PARTITIONS is recorded with the first start; another number would break the order of documents.
