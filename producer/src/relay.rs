@@ -45,7 +45,8 @@ pub(crate) struct Relay {
     pub(crate) mapper: Mapper,
     pub(crate) window: Window,
     pub(crate) checkpointer: Checkpointer,
-    /// Whether the stream's position has moved under this lease.
+    /// Whether a change of the stream was confirmed under this lease. Neither an idle stream's token counts nor a row
+    /// of a snapshot: a resync alone brings both.
     pub(crate) moved: bool,
     /// When the broker last answered, or nothing was unanswered.
     pub(crate) answered: Instant,
@@ -128,7 +129,6 @@ impl Relay {
     fn advance(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
         self.window.judge(std::time::Instant::now(), publisher.all_answered());
         for mark in self.window.advance() {
-            self.moved |= matches!(mark, Mark::Reached(_));
             self.checkpointer.advance(mark);
         }
         if let Some(snapshot) = self.snapshots.read_through().cloned()
@@ -148,6 +148,8 @@ impl Relay {
             match answer {
                 Answer::Confirmed(number) => {
                     if let Some(message) = self.window.confirm(number) {
+                        tracing::trace!(target: "stage", "confirm");
+                        self.moved |= message.cluster_seconds.is_some();
                         observe_confirmed(&message);
                         self.narration.confirmed(&message);
                     }

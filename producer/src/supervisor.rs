@@ -58,7 +58,7 @@ struct Supervisor {
     source: Source,
     /// The next turn relays everything anew.
     resync: bool,
-    /// Resyncs since the stream's position last moved.
+    /// Resyncs since a change of the stream was last confirmed.
     resyncs: u32,
     /// No turn has begun in this process.
     first: bool,

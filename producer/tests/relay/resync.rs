@@ -4,7 +4,7 @@ use bson::doc;
 use mongodb::bson::Document;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS, Producer, output};
+use crate::bench::{Bench, PARTITIONS, Producer, output, scripted_mongodb};
 
 async fn break_history(bench: &Bench) {
     let checkpoints = bench.client.database("twin_cdc").collection::<Document>("checkpoints");
@@ -50,4 +50,37 @@ async fn a_reset_relays_everything_anew_and_is_refused_while_a_producer_is_at_wo
     let (code, said) = output(bench.command().args(["checkpoint", "reset", "--force"]));
     assert_eq!(code, Some(0), "{said}");
     reader.until("a third, by the producer at work", |r| r.count(Operation::Sweep, "repositories") == 3 * all).await;
+}
+
+/// The server says so at every look, with nothing to relay in between but an idle stream's token and rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn history_that_is_lost_again_and_again_stops_the_producer() {
+    let mongodb = scripted_mongodb().await;
+    let bench = Bench::with_mongodb(&mongodb).await;
+    bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
+    const CHANGE_STREAM_HISTORY_LOST: i32 = 286;
+    bench.fail("getMore", None, CHANGE_STREAM_HISTORY_LOST).await;
+    let (mut producer, log) = Producer::spawn_logged(bench.command().arg("run"));
+    assert_eq!(producer.ended().await, Some(1));
+    log.until("3 times without a single change").await;
+}
+
+/// `$out`, a restore: no insert is reported for what a rename brings, so its snapshot must not be forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_cannot_be_stored_is_begun_as_soon_as_it_can() {
+    let mongodb = scripted_mongodb().await;
+    let bench = Bench::with_mongodb(&mongodb).await;
+    let mut reader = bench.read().await;
+    let all = usize::from(PARTITIONS);
+    let (_producer, log) = Producer::spawn_logged(bench.command().arg("run"));
+    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == all).await;
+    bench.collection("stage").insert_one(doc! {"_id": 1, "content": "staged"}).await.unwrap();
+    const UNKNOWN_ERROR: i32 = 8;
+    bench.fail("update", Some("twin_cdc.checkpoints"), UNKNOWN_ERROR).await;
+    let rename = doc! {"renameCollection": format!("{}.stage", bench.name), "to": format!("{}.posts", bench.name)};
+    bench.client.database("admin").run_command(rename).await.unwrap();
+    log.until("snapshot not begun").await;
+    bench.mend().await;
+    reader.until("a row and a sweep", |r| r.count(Operation::Sweep, "posts") == 2 * all).await;
+    assert_eq!(reader.count(Operation::Snapshot, "posts"), 1);
 }
