@@ -54,13 +54,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Relays until shutdown, over as many connections to the broker as it takes. The window outlives them.
+    /// Relays until shutdown, over as many connections to the broker as it takes. The window outlives them. Whatever
+    /// else fails ends the turn: its tasks, lease and checkpoint are made anew with the next.
     pub(crate) async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
         let mut backoff = Backoff::default();
         while !shutdown.is_cancelled() {
             let begun = Instant::now();
             let Err(error) = self.relay_over_one_connection(shutdown).await else { break };
-            if error.verdict() != Verdict::Transient {
+            if error.verdict() != Verdict::Reconnect {
                 return Err(error);
             }
             tracing::warn!(%error, in_flight = self.window.len(), "connection lost; replaying from the first unconfirmed");

@@ -151,6 +151,11 @@ impl Supervisor {
                 tracing::warn!(%error, "waiting, then trying again");
                 self.readiness.set_down("mongodb", error.to_string());
             }
+            // The relay itself sees to these; were one to come here, the next turn would be another connection too.
+            Verdict::Reconnect => {
+                tracing::warn!(%error, "waiting, then trying again");
+                self.readiness.set_down("rabbitmq", error.to_string());
+            }
             Verdict::StandBy => tracing::warn!(%error, "standing by"),
             Verdict::Resync => {
                 if self.settings.on_history_lost == HistoryLostPolicy::Fail {

@@ -6,7 +6,7 @@ use bson::doc;
 use mongodb::bson::Document;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS};
+use crate::bench::{Bench, PARTITIONS, Producer, eventually, free_address, readyz, scripted_mongodb};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_takes_over_after_kill_9() {
@@ -58,4 +58,31 @@ async fn a_stored_checkpoint_of_a_later_epoch_stops_the_one_at_work() {
     reader.until("what was read before it knew", |r| !r.of("posts", "1").is_empty()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(bench.checkpoint().await.unwrap()["position"], before["position"]);
+}
+
+/// The broker is back, the lease cannot be renewed: that is MongoDB's failure, and ends the turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_cannot_be_renewed_is_no_fault_of_the_broker() {
+    let mongodb = scripted_mongodb().await;
+    let bench = Bench::with_mongodb(&mongodb).await;
+    let address = free_address();
+    let reader = bench.read().await;
+    let _producer = Producer::spawn(bench.command().arg("run").env("PRODUCER_HTTP_LISTEN", address.to_string()));
+    eventually("it is ready", async || readyz(address).contains("200 OK")).await;
+    eventually("T0 is stored", async || bench.checkpoint().await.is_some()).await;
+    const UNKNOWN_ERROR: i32 = 8;
+    bench.fail("update", Some("twin_cdc.leases"), UNKNOWN_ERROR).await;
+    bench.close_connections().await;
+    let mut said = Vec::new();
+    eventually("MongoDB is said to fail", async || {
+        said.push(readyz(address));
+        said.iter().any(|said| said.contains("mongodb: MongoDB:"))
+    })
+    .await;
+    assert!(!said.iter().any(|said| said.contains("rabbitmq: MongoDB")), "{said:#?}");
+    bench.mend().await;
+    drop(reader);
+    let mut reader = bench.read().await;
+    bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
+    reader.until("it relays again", |r| !r.of("posts", "1").is_empty()).await;
 }
