@@ -122,6 +122,7 @@ impl Relay {
         while self.lease.holds()
             && let Some((number, message)) = self.window.next_unsent(std::time::Instant::now())
         {
+            tracing::trace!(target: "stage", "publish");
             publisher.publish(number, message);
         }
     }
@@ -184,6 +185,7 @@ impl Relay {
     }
 
     fn take_change(&mut self, change: &RawChange) -> Result<(), ProducerError> {
+        tracing::trace!(target: "stage", "read");
         let malformed = crate::mapping::MapError::from;
         let time = change.cluster_time().map_err(malformed)?;
         let due = self.mapper.turn_to(time);
@@ -194,6 +196,7 @@ impl Relay {
     }
 
     fn take_row(&mut self, snapshot: &Snapshot, row: &RawDocument) -> Result<(), ProducerError> {
+        tracing::trace!(target: "stage", "snapshot row");
         let mapped = self.mapper.row(snapshot, row)?;
         self.push(vec![mapped])
     }

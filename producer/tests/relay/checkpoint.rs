@@ -91,3 +91,17 @@ async fn a_restart_repeats_little_and_reads_no_snapshot_again() {
     reader.settle(Duration::from_secs(2)).await;
     assert_eq!(reader.count(Operation::Snapshot, "posts"), 1);
 }
+
+/// For a fault harness: the last stage before a kill.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_stage_can_be_traced() {
+    let bench = Bench::new().await;
+    bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
+    let mut reader = bench.read().await;
+    let (_producer, log) = Producer::spawn_logged(bench.command().arg("run").env("RUST_LOG", "off,stage=trace"));
+    reader.until("the sweep", |r| r.count(Operation::Sweep, "posts") == usize::from(PARTITIONS)).await;
+    bench.collection("posts").insert_one(doc! {"_id": 2}).await.unwrap();
+    for stage in ["snapshot row", "read", "publish", "confirm", "checkpoint"] {
+        log.until(&format!("TRACE stage: {stage}\n")).await;
+    }
+}
