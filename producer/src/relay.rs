@@ -207,7 +207,7 @@ impl Relay {
                 Mapped::Event(event, partition) => {
                     self.push_message(Message::event(&event, partition, &self.database)?);
                 }
-                Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(&letter)?),
+                Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(letter)?),
                 Mapped::Voided(document_type, dropped_at) => {
                     self.snapshots.void(document_type, dropped_at);
                     self.window.push_mark(Mark::Voided(document_type, dropped_at));

@@ -1,6 +1,6 @@
 //! Every kind of change arrives, in order.
 
-use bson::{Bson, Uuid, doc, oid::ObjectId};
+use bson::{Bson, Document, RawDocumentBuf, Uuid, doc, oid::ObjectId};
 use shared::{DocumentType, IdKind, Operation};
 
 use crate::bench::{Bench, PARTITIONS, header};
@@ -165,4 +165,41 @@ async fn an_event_over_16_mb_is_relayed_with_its_document() {
     reader.until("the large one", |r| r.count(Operation::Update, "posts") == 1).await;
     let updated = reader.of("posts", "1").pop().unwrap();
     assert_eq!(updated.document.as_ref().unwrap()["content"].as_str().map(str::len), Some(content.len()));
+}
+
+/// A document in which `~` stands for a byte that is no UTF-8.
+fn damaged(document: &Document) -> RawDocumentBuf {
+    let mut bytes = RawDocumentBuf::try_from(document).unwrap().into_bytes();
+    bytes.iter_mut().filter(|byte| **byte == b'~').for_each(|byte| *byte = 0xff);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}
+
+/// MongoDB stores what its drivers cannot read.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_are_not_utf_8_end_no_relay() {
+    let bench = Bench::new().await;
+    bench.insert_raw("posts", damaged(&doc! {"_id": "row~", "content": "x"})).await;
+    bench.insert_raw("posts", damaged(&doc! {"_id": "row", "name~": "x"})).await;
+    let mut reader = bench.read().await;
+    let mut producer = bench.start();
+    reader.until("the row's letter", |r| r.dead.len() == 1).await;
+    reader.until("the sweep", |r| r.count(Operation::Sweep, "posts") == usize::from(PARTITIONS)).await;
+    bench.insert_raw("posts", damaged(&doc! {"_id": "event~", "content": "x"})).await;
+    bench.insert_raw("posts", damaged(&doc! {"_id": "event", "inner": {"name~": "x"}})).await;
+    bench.insert_raw("posts", damaged(&doc! {"_id": "text", "content": "x~"})).await;
+    bench.collection("posts").delete_one(doc! {"content": "x", "_id": {"$gt": "event"}}).await.unwrap();
+    bench.collection("posts").insert_one(doc! {"_id": "good"}).await.unwrap();
+    reader.until("what follows", |r| !r.of("posts", "good").is_empty()).await;
+    reader.until("the letters of insert and delete", |r| r.dead.len() == 3).await;
+    for letter in &reader.dead {
+        assert_eq!(header(letter, "x-twin-reason"), "unreadable _id");
+    }
+    for id in ["row", "event"] {
+        reader.until("the event", |r| !r.of("posts", id).is_empty()).await;
+        let event = reader.of("posts", id)[0];
+        assert_eq!((&event.document, event.omitted.as_deref()), (&None, Some("unreadable")));
+    }
+    reader.until("damaged text", |r| !r.of("posts", "text").is_empty()).await;
+    assert_eq!(reader.of("posts", "text")[0].document.as_ref().unwrap()["content"], "x\u{fffd}");
+    assert_eq!(producer.stop().await, Some(0));
 }
