@@ -15,6 +15,8 @@ pub const ZSTD: &str = "zstd";
 pub const TOO_LARGE: &str = "too large";
 /// Value of `omitted` in an event whose document no JSON parser of ours would take.
 pub const TOO_DEEP: &str = "nested too deeply";
+/// Value of `omitted` in an event whose document is no BSON to the driver.
+pub const UNREADABLE: &str = "unreadable";
 
 /// Bodies over this many bytes are compressed.
 const COMPRESS_OVER: usize = 64 << 10;
@@ -76,15 +78,22 @@ pub fn encode(event: &ChangeEvent) -> Result<Body, EncodeError> {
     if event.document.as_ref().is_some_and(is_too_deep) {
         return encode_without_document(event, TOO_DEEP);
     }
-    let json = event.to_json()?;
+    match fit(event.to_json()?)? {
+        Some(body) => Ok(body),
+        None => encode_without_document(event, TOO_LARGE),
+    }
+}
+
+/// JSON as a body, compressed where that pays; none where a broker or [`decompressed`] would not take it.
+///
+/// # Errors
+/// [`EncodeError::Zstd`].
+pub fn fit(json: Vec<u8>) -> Result<Option<Body>, EncodeError> {
     if json.len() > MAX_DECOMPRESSED {
-        return encode_without_document(event, TOO_LARGE);
+        return Ok(None);
     }
     let body = compress(json)?;
-    if body.bytes.len() > MAX_BODY {
-        return encode_without_document(event, TOO_LARGE);
-    }
-    Ok(body)
+    Ok((body.bytes.len() <= MAX_BODY).then_some(body))
 }
 
 fn encode_without_document(event: &ChangeEvent, reason: &str) -> Result<Body, EncodeError> {

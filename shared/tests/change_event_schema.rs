@@ -57,7 +57,7 @@ fn every_event_that_we_send_is_valid() {
             assert!(schema.is_valid(&event), "{event}: {:?}", schema.validate(&event));
         }
     }
-    for reason in [body::TOO_LARGE, body::TOO_DEEP] {
+    for reason in [body::TOO_LARGE, body::TOO_DEEP, body::UNREADABLE] {
         let row = event(Operation::Insert, IdKind::Str, "x");
         assert!(schema.is_valid(&wire(&ChangeEvent { document: None, omitted: Some(reason.into()), ..row })));
     }
