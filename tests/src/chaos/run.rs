@@ -91,9 +91,10 @@ pub async fn run(plan: &Plan, installation: &Installation, embedder: &Embedder) 
         Err(difference) => report.fail("every marker where it belongs", format!("{difference:#}")),
     }
     drain(&ledger).await;
-    let records = history.records();
-    report.hold_ledger(check(&ledger.entries(), &records.written), records.count);
-    drop(records);
+    {
+        let records = history.records();
+        report.hold_ledger(check(&ledger.entries(), &records.written), records.count);
+    }
     report.hold_dead_letters(ledger.dead_letters().await);
     sampling.abort();
     if !report.held() {
