@@ -69,6 +69,8 @@ pub(crate) fn embed_fault(error: &EmbedError, probe: &Result<(), EmbedError>) ->
 
 fn qdrant_fault(error: &QdrantError) -> Fault {
     match error {
+        // gRPC's own words for a message over a server's limit, where other servers say OutOfRange.
+        QdrantError::ResponseError { status } if status.message().contains("larger than max") => Fault::Permanent,
         QdrantError::ResponseError { status } => status_fault(status.code()),
         QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_) => Fault::Transient,
         QdrantError::ConversionError(_)
@@ -166,5 +168,24 @@ impl ConsumerError {
             Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
             Self::Index(_) | Self::Health(_) | Self::Io(_) => EXIT_FAILED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Status;
+
+    fn fault(status: Status) -> Fault {
+        StoreError::from(QdrantError::ResponseError { status }).fault()
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_is_at_fault_and_a_server_that_is_short_of_something_is_not() {
+        assert_eq!(fault(Status::out_of_range("decoded message length too large")), Fault::Permanent);
+        let said = "Received message larger than max (40000000 vs. 33554432)";
+        assert_eq!(fault(Status::resource_exhausted(said)), Fault::Permanent);
+        assert_eq!(fault(Status::resource_exhausted("out of memory")), Fault::Transient);
+        assert_eq!(fault(Status::unavailable("")), Fault::Transient);
     }
 }

@@ -20,8 +20,10 @@ use crate::store::{Standing, Swap, VectorStore};
 
 /// Points in one request.
 const PAGE: usize = 256;
-/// Bytes of records in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
+/// Bytes of texts in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
 const REQUEST_BYTES: usize = 8 << 20;
+/// What a point's vectors take at most, roughly: a thousand numbers and the terms of a chunk.
+const VECTOR_BYTES: usize = 8 << 10;
 
 /// One index on Qdrant.
 pub struct QdrantStore {
@@ -82,25 +84,14 @@ impl QdrantStore {
     }
 
     async fn swap_in(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
-        let mut page: Vec<&Swap> = Vec::new();
-        let mut bytes = 0;
-        for swap in swaps {
-            let size = text_bytes(&swap.payload);
-            if !page.is_empty() && (page.len() == PAGE || bytes + size > REQUEST_BYTES) {
-                self.swap_page(collection, &page).await?;
-                (page, bytes) = (Vec::new(), 0);
-            }
-            page.push(swap);
-            bytes += size;
+        for page in pages(swaps.iter().copied(), |swap| text_bytes(&swap.payload.clone().into())) {
+            self.swap_page(collection, &page).await?;
         }
-        self.swap_page(collection, &page).await
+        Ok(())
     }
 
     /// The filter holds back *updates* only; a record whose id is new is inserted whatever it says.
     async fn swap_page(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
-        if swaps.is_empty() {
-            return Ok(());
-        }
         // An empty `should` would match everything: the nil id, which no record has, matches nothing.
         let mut unchanged: Vec<Condition> = vec![Condition::has_id([PointId::from(Uuid::nil())])];
         unchanged.extend(swaps.iter().filter_map(|swap| {
@@ -143,8 +134,8 @@ impl VectorStore for QdrantStore {
     }
 
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        for page in points.chunks(PAGE) {
-            self.upsert(&self.index.chunks, page.to_vec(), None).await?;
+        for page in pages(points, |point| text_bytes(&point.payload) + VECTOR_BYTES) {
+            self.upsert(&self.index.chunks, page, None).await?;
         }
         Ok(())
     }
@@ -307,7 +298,26 @@ fn strong() -> WriteOrdering {
     WriteOrdering { r#type: WriteOrderingType::Strong.into() }
 }
 
-fn text_bytes(payload: &Payload) -> usize {
+/// Items in pages of at most [`PAGE`] and [`REQUEST_BYTES`], at least one in each.
+fn pages<T>(items: impl IntoIterator<Item = T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut pages, mut bytes): (Vec<Vec<T>>, usize) = (Vec::new(), 0);
+    for item in items {
+        let more = size(&item);
+        match pages.last_mut() {
+            Some(page) if page.len() < PAGE && bytes + more <= REQUEST_BYTES => {
+                page.push(item);
+                bytes += more;
+            }
+            _ => {
+                pages.push(vec![item]);
+                bytes = more;
+            }
+        }
+    }
+    pages
+}
+
+fn text_bytes(payload: &HashMap<String, Value>) -> usize {
     fn size(value: &Value) -> usize {
         match &value.kind {
             Some(Kind::StringValue(text)) => text.len(),
@@ -316,6 +326,19 @@ fn text_bytes(payload: &Payload) -> usize {
             Some(Kind::NullValue(_) | Kind::BoolValue(_) | Kind::IntegerValue(_) | Kind::DoubleValue(_)) | None => 8,
         }
     }
-    let fields: HashMap<String, Value> = payload.clone().into();
-    fields.values().map(size).sum()
+    payload.values().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_bounded_in_points_and_in_bytes() {
+        let sizes = |items: Vec<usize>| pages(items, |item| *item).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![1; 2 * PAGE + 1]), [PAGE, PAGE, 1]);
+        assert_eq!(sizes(vec![REQUEST_BYTES / 2; 3]), [2, 1]);
+        assert_eq!(sizes(vec![REQUEST_BYTES * 3, 1, 1]), [1, 2], "what is too large goes alone");
+        assert!(sizes(Vec::new()).is_empty());
+    }
 }

@@ -8,10 +8,11 @@
 //!    Ours stands: what the former one listed, and what we wrote and it does not list, is stale.
 //! 5. Stale chunks are returned to the caller, who deletes them after the grace and before the acknowledgement.
 
+mod write;
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 
-use qdrant_client::qdrant::PointStruct;
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity};
@@ -19,15 +20,14 @@ use uuid::Uuid;
 
 use crate::change::{Change, Message};
 use crate::clean::bounded;
-use crate::error::{Fault, PartitionError, StoreError, embed_fault};
+use crate::error::{PartitionError, StoreError};
 use crate::patience::Patience;
-use crate::plan::{NewChunk, Plan, plan};
+use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
-use crate::store::{Standing, Swap, VectorStore};
+use crate::store::{Standing, VectorStore};
 use crate::vectors::Vectors;
+use write::{Part, ROUND_CHUNKS};
 
-/// New chunks that end a round, and the most that are embedded and written at once; about ten seconds of a core.
-const ROUND_CHUNKS: usize = 512;
 /// Bytes of the reason in a record that says why its document is not indexed.
 const MAX_ERROR: usize = 4096;
 
@@ -223,78 +223,6 @@ impl<S: VectorStore> Synchronizer<S> {
         Ok(open)
     }
 
-    /// Writes a part of all plans at once; where that is refused for good, document by document, so that a poison
-    /// document is alone with its fault.
-    async fn isolate(
-        &self,
-        part: Part,
-        planned: Vec<(Work, Plan)>,
-    ) -> Result<Vec<((Work, Plan), Option<Unindexable>)>, PartitionError> {
-        let together: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
-        if self.write_part(part, &together).await?.is_none() {
-            return Ok(planned.into_iter().map(|pair| (pair, None)).collect());
-        }
-        let mut results = Vec::with_capacity(planned.len());
-        for (work, plan) in planned {
-            let refusal = self.write_part(part, &[&plan]).await?;
-            results.push(((work, plan), refusal));
-        }
-        Ok(results)
-    }
-
-    async fn write_part(&self, part: Part, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        match part {
-            Part::Chunks => self.write_chunks(plans).await,
-            Part::Records => self.write_records(plans).await,
-        }
-    }
-
-    async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        let chunks: Vec<&NewChunk> = plans.iter().flat_map(|plan| &plan.new_chunks).collect();
-        for some in chunks.chunks(ROUND_CHUNKS) {
-            let points = match self.embed(some, plans.len() == 1).await? {
-                Ok(points) => points,
-                Err(fault) => return Ok(Some(fault)),
-            };
-            tracing::trace!(target: "stage", "write chunks");
-            let put = self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await;
-            if let Some(fault) = unless_refused(put)? {
-                return Ok(Some(fault));
-            }
-        }
-        Ok(None)
-    }
-
-    /// A document that is tried alone is at fault if the model fails on it twice and works in between. Of several, any
-    /// may be: they are tried alone next.
-    async fn embed(
-        &self,
-        chunks: &[&NewChunk],
-        alone: bool,
-    ) -> Result<Result<Vec<PointStruct>, Unindexable>, PartitionError> {
-        tracing::trace!(target: "stage", "embed");
-        let mut failures = 0;
-        loop {
-            let error = match self.vectors.points(chunks).await {
-                Ok(points) => return Ok(Ok(points)),
-                Err(error) => error,
-            };
-            failures += 1;
-            if alone && embed_fault(&error, &self.vectors.probe().await) == Fault::Transient {
-                return Err(error.into());
-            }
-            if !alone || failures == 2 {
-                return Ok(Err(refused("embed", &error)));
-            }
-        }
-    }
-
-    async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        tracing::trace!(target: "stage", "write manifests");
-        let swaps: Vec<Swap> = plans.iter().map(|plan| plan.swap.clone()).collect();
-        unless_refused(self.patience.ask("write records", || self.store.swap(&swaps)).await)
-    }
-
     /// Where an earlier attempt, or a record that was damaged, may have left chunks: those that the record does not
     /// list. Scrolled *after* it was read, and only up to its revision: what is newer belongs to a change that is still
     /// being written. A record that is damaged still lists nothing that could be told from them.
@@ -325,28 +253,9 @@ impl<S: VectorStore> Synchronizer<S> {
     }
 }
 
-/// What is written of a plan, in this order.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Chunks,
-    Records,
-}
-
 impl From<Change> for Work {
     fn from(change: Change) -> Self {
         Self { leftovers: change.redelivered, change, content: None, written: BTreeSet::new() }
-    }
-}
-
-fn refused(stage: &'static str, error: &dyn std::error::Error) -> Unindexable {
-    Unindexable { reason: "refused", stage, error: error.to_string() }
-}
-
-fn unless_refused(outcome: Result<(), StoreError>) -> Result<Option<Unindexable>, PartitionError> {
-    match outcome {
-        Ok(()) => Ok(None),
-        Err(error) if error.fault() == Fault::Permanent => Ok(Some(refused("write", &error))),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -264,3 +264,41 @@ async fn a_consumer_ends_though_qdrant_is_away() {
     .await;
     assert!(world.consumer.terminate(Duration::from_secs(20)).await.unwrap(), "it ends by itself\n{}", world.logs());
 }
+
+/// What a fault harness reads to know where a partition was when it was killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stage_of_each_partition_is_in_the_log_on_demand() {
+    let mut world = World::new().await;
+    let mut environment = world.environment();
+    environment.retain(|(name, _)| *name != "RUST_LOG");
+    environment.push(("RUST_LOG", "info,stage=trace".into()));
+    let mut consumer = Program::new(&binary("consumer"), &["run"], environment).unwrap();
+    world.producer.start().unwrap();
+    consumer.start().unwrap();
+    let posts = world.database.collection::<Document>("posts");
+    posts.insert_one(doc! { "_id": "a", "content": "a former text" }).await.unwrap();
+    world.until_found("former", "a", "former").await;
+    posts.update_one(doc! { "_id": "a" }, doc! { "$set": { "content": "another text" } }).await.unwrap();
+    eventually("all stages are in the log", || async {
+        let log = std::fs::read_to_string(consumer.log())?;
+        for stage in [
+            "idle",
+            "read",
+            "prepare",
+            "embed",
+            "write chunks",
+            "write manifests",
+            "read back",
+            "grace",
+            "delete",
+            "ack",
+        ] {
+            let is_it = |line: &str| line.contains("partition{number=") && line.ends_with(&format!("stage: {stage}"));
+            ensure!(log.lines().any(is_it), "no `{stage}` in\n{log}");
+        }
+        Ok(())
+    })
+    .await;
+    assert!(world.producer.terminate(Duration::from_secs(30)).await.unwrap());
+    assert!(consumer.terminate(Duration::from_secs(30)).await.unwrap());
+}
