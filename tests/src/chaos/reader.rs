@@ -64,12 +64,13 @@ async fn read(searcher: Arc<Searcher>, history: History, sightings: Arc<Mutex<Si
         for key in watched {
             let topic = history.records().live[&key].topic.clone();
             let query = Query { limit: ALL_CHUNKS, per_document: ALL_CHUNKS, ..Query::new(&topic) };
+            let asked = Instant::now();
             let answer = timeout(PATIENCE, searcher.search(&query)).await;
             let versions = history.records().versions[&key].clone();
             {
                 let mut sightings = sightings.lock().unwrap_or_else(PoisonError::into_inner);
                 match answer {
-                    Ok(Ok(hits)) => sightings.judge(&key, &hits, &versions),
+                    Ok(Ok(hits)) => sightings.judge(&key, &hits, &versions, asked),
                     Ok(Err(_)) | Err(_) => sightings.unanswered += 1,
                 }
             }
@@ -79,7 +80,7 @@ async fn read(searcher: Arc<Searcher>, history: History, sightings: Arc<Mutex<Si
 }
 
 impl Sightings {
-    fn judge(&mut self, key: &Key, hits: &[Hit], versions: &[Version]) {
+    fn judge(&mut self, key: &Key, hits: &[Hit], versions: &[Version], asked: Instant) {
         self.answered += 1;
         let name = key.to_string();
         let of_key = |hit: &&Hit| {
@@ -88,7 +89,9 @@ impl Sightings {
         };
         let hits: Vec<&Hit> = hits.iter().filter(of_key).collect();
         if hits.is_empty() {
-            self.faults.push(format!("{name} is absent"));
+            let since = versions.iter().rev().find_map(|version| version.acknowledged).map(|since| since.elapsed());
+            let took = asked.elapsed();
+            self.faults.push(format!("{name} is absent; asked {took:?} ago, last written {since:?} ago"));
             return;
         }
         let revisions: BTreeSet<i64> = hits.iter().map(|hit| hit.revision.get()).collect();

@@ -185,7 +185,8 @@ impl Writer {
         Step { act: Act::Replace, former: Some(content.version), content: Some(new) }
     }
 
-    /// Two to five events of one document under one clusterTime, inserts after deletes among them.
+    /// Two to five events of one document under one clusterTime, inserts after deletes among them. Not of those that the
+    /// reader watches: each event of a transaction is a revision of its own, and one of them would be a tombstone.
     fn transaction(&mut self, key: &Key, content: Content, lasting: bool) -> Vec<Step> {
         let (mut steps, mut standing, mut last) = (Vec::new(), Some(content.clone()), content.version);
         for _ in 0..self.random.random_range(2..=5) {
@@ -193,16 +194,13 @@ impl Writer {
                 None => self.insert(key, last),
                 Some(content) => match self.random.random_range(0..4) {
                     0 => self.replace(key, content),
-                    1 => delete(&content),
+                    1 if !lasting => delete(&content),
                     _ => self.edit(key, content),
                 },
             };
             standing.clone_from(&step.content);
             last = standing.as_ref().map_or(last, |content| content.version);
             steps.push(step);
-        }
-        if lasting && standing.is_none() {
-            steps.push(self.insert(key, last));
         }
         // A document that came back within the transaction goes on under its old topic.
         for step in &mut steps {
@@ -255,15 +253,14 @@ impl Writer {
         }
     }
 
-    /// From now on a reader may see the last of these versions.
+    /// From now on a reader may see these versions: each event of a transaction is a revision of its own.
     fn announce(&self, key: &Key, steps: &[Step]) {
         if !self.long_lived.contains(key) {
             return;
         }
-        if let Some(content) = steps.last().and_then(|step| step.content.as_ref()) {
-            let version = Version { markers: content.markers(), acknowledged: None };
-            self.history.records().versions.entry(key.clone()).or_default().push(version);
-        }
+        let contents = steps.iter().filter_map(|step| step.content.as_ref());
+        let versions = contents.map(|content| Version { markers: content.markers(), acknowledged: None });
+        self.history.records().versions.entry(key.clone()).or_default().extend(versions);
     }
 
     fn record(&mut self, key: &Key, steps: Vec<Step>) {
@@ -286,8 +283,9 @@ impl Writer {
             };
             records.removed.extend(former.into_iter().flatten());
         }
-        if let Some(version) = records.versions.get_mut(key).and_then(|versions| versions.last_mut()) {
-            version.acknowledged = Some(Instant::now());
+        let now = Instant::now();
+        for version in records.versions.get_mut(key).into_iter().flatten() {
+            version.acknowledged.get_or_insert(now);
         }
     }
 }
