@@ -373,6 +373,7 @@ async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivery_leaves_alone_what_a_newer_change_is_writing() {
     let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
     let older = redelivered(put(T, "a"));
     let writing = bench.disturbed(Disturbance::Overtaken(Box::new(older)));
     let stale = writing.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
