@@ -1,8 +1,14 @@
 """A collection: one shard of the engine, its writes one after another."""
 
+import sys
 import threading
+from collections import deque
 
 from refusal import MissingPoint, no_such_collection
+
+# How long a write that is not waited for stays unseen. A real server takes its time too, and a program that relies on
+# such a write shall fail here and not there.
+_UNSEEN_SECONDS = 0.05
 
 
 class Collection:
@@ -19,22 +25,52 @@ class Collection:
         self._on_write = on_write
         self._writing = threading.Lock()
         self._applied = 0
+        self._later = deque()
         # Loading may have replayed the log: unflushed, it would be replayed at each start to come.
         self._unflushed = True
         self._dropped = False
 
     def apply(self, update):
-        """Applies an update and returns its number."""
+        """Applies an update after all that was promised before it, and returns its number."""
         with self._writing:
+            self._catch_up()
             if self._dropped:
                 raise no_such_collection(self.name)
-            self._require(update.needs)
-            self._unflushed = True
-            self._shard.update(update.operation)
-            self._applied += 1
+            self._apply(update)
             number = self._applied - 1
         self._on_write()
         return number
+
+    def apply_later(self, update):
+        """Promises an update: it is seen a moment later, and nobody learns of it if it fails."""
+        with self._writing:
+            if self._dropped:
+                raise no_such_collection(self.name)
+            self._later.append(update)
+        timer = threading.Timer(_UNSEEN_SECONDS, self._keep_promises)
+        timer.daemon = True
+        timer.start()
+
+    def _keep_promises(self):
+        with self._writing:
+            self._catch_up()
+        self._on_write()
+
+    def _catch_up(self):
+        while self._later:
+            update = self._later.popleft()
+            if self._dropped:
+                continue
+            try:
+                self._apply(update)
+            except Exception as error:  # the engine knows no other kind
+                print(f"{self.name}: a write that nobody waited for failed: {error}", file=sys.stderr)
+
+    def _apply(self, update):
+        self._require(update.needs)
+        self._unflushed = True
+        self._shard.update(update.operation)
+        self._applied += 1
 
     def _require(self, ids):
         # The engine would find a missing point only after it has changed others.
@@ -59,6 +95,8 @@ class Collection:
             self._dropped = True
 
     def close(self):
+        with self._writing:
+            self._catch_up()
         self.flush()
         with self._writing:
             self._dropped = True

@@ -15,7 +15,7 @@ from groups import query_groups
 from indexes import write_schema
 from query import limit_of, read_order, read_query
 from records import payload_selector, vectors_selector, write_hit, write_record
-from refusal import MissingPoint, Refusal, admit, of_engine, unsupported
+from refusal import Refusal, admit, of_engine, unsupported
 from values import read_id, write_id
 
 VERSION = "1.20.0"
@@ -143,14 +143,10 @@ def _write_call(read_update):
 
 
 def _apply(request, collection, update):
-    status = pb.UpdateStatus.Completed if request.wait else pb.UpdateStatus.Acknowledged
-    try:
-        return pb.UpdateResult(operation_id=collection.apply(update), status=status)
-    except MissingPoint:
-        # Without `wait` a server has answered before it finds out.
-        if request.wait:
-            raise
-        return pb.UpdateResult(status=status)
+    if request.wait:
+        return pb.UpdateResult(operation_id=collection.apply(update), status=pb.UpdateStatus.Completed)
+    collection.apply_later(update)
+    return pb.UpdateResult(status=pb.UpdateStatus.Acknowledged)
 
 
 @_complete

@@ -49,7 +49,7 @@ impl World {
             ("RABBITMQ_URI", rabbitmq_uri.clone()),
             ("QDRANT_URL", qdrant.url()),
             ("PARTITIONS", PARTITIONS.to_string()),
-            ("RUST_LOG", "info".into()),
+            ("RUST_LOG", "info,stage=trace".into()),
             ("EMBEDDING_THREADS", "1".into()),
             ("PRODUCER_HTTP_LISTEN", "127.0.0.1:0".into()),
             ("CONSUMER_HTTP_LISTEN", "127.0.0.1:0".into()),

@@ -178,6 +178,13 @@ class Points(QdrantTest):
         )
         self.assertEqual(self.payloads(self.name, 1, 2), {1: {"a": 1, "b": 2}})
 
+    @needs_own_server
+    def test_a_write_that_is_not_waited_for_is_seen_later_and_in_order(self):
+        self.client.upsert(self.name, [point(1, {"a": 1})], wait=False)
+        self.assertEqual(self.payloads(self.name, 1), {})
+        self.client.set_payload(self.name, {"b": 2}, points=[1], wait=True)
+        self.assertEqual(self.payloads(self.name, 1)[1], {"a": 1, "b": 2})
+
     def test_unset_wait_is_false(self):
         for wait, status in ((None, pb.Acknowledged), (False, pb.Acknowledged), (True, pb.Completed)):
             request = pb.UpsertPoints(

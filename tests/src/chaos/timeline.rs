@@ -1,5 +1,6 @@
 //! The picture of a run: faults as bands, rates, staleness and memory as curves.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub(crate) fn draw(report: &Report, duration: Duration, file: &Path) -> Result<(
     let memory = |of: fn(&super::sampler::Sample) -> f64| report.samples.iter().map(|s| (s.at, of(s))).collect();
     let curves: [(&str, Vec<Curve>); 3] = [
         ("events a second", vec![("written", rate(|s| s.written)), ("relayed, with repeats", rate(|s| s.relayed))]),
-        ("staleness of an answer, seconds", vec![("staleness", report.staleness.clone())]),
+        ("staleness of the stalest answer in a second", vec![("staleness", stalest(&report.staleness))]),
         (
             "resident memory, MiB",
             vec![
@@ -52,8 +53,8 @@ pub(crate) fn draw(report: &Report, duration: Duration, file: &Path) -> Result<(
             ],
         ),
     ];
-    for (panel, (title, curves)) in panels.iter().zip(&curves) {
-        draw_panel(panel, title, curves, report, end).map_err(|error| anyhow!("{error}"))?;
+    for (place, (panel, (title, curves))) in panels.iter().zip(&curves).enumerate() {
+        draw_panel(panel, title, curves, report, end, place == 0).map_err(|error| anyhow!("{error}"))?;
     }
     root.present().map_err(|error| anyhow!("{error}"))
 }
@@ -64,6 +65,7 @@ fn draw_panel(
     curves: &[Curve],
     report: &Report,
     end: f64,
+    named: bool,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let highest = curves.iter().flat_map(|(_, points)| points).map(|(_, value)| *value).fold(1.0, f64::max) * 1.1;
     let mut chart = ChartBuilder::on(panel)
@@ -77,6 +79,9 @@ fn draw_panel(
         // A kill is a moment: it gets a breadth that can be seen.
         let (from, to) = (band.from.as_secs_f64(), band.to.as_secs_f64().max(band.from.as_secs_f64() + end / 400.0));
         chart.draw_series([Rectangle::new([(from, 0.0), (to, highest)], color(band.fault).mix(0.25).filled())])?;
+        if !named {
+            continue;
+        }
         // Names on four heights, so that neighbours do not cover each other.
         let height = highest * (0.97 - 0.07 * (place % 4) as f64);
         let style = ("sans-serif", 10).into_font().color(&BLACK.mix(0.8));
@@ -91,6 +96,16 @@ fn draw_panel(
     }
     chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.4)).draw()?;
     Ok(())
+}
+
+/// The largest value in each second.
+fn stalest(answers: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut seconds = BTreeMap::<u64, f64>::new();
+    for (at, stale) in answers {
+        let second = seconds.entry(*at as u64).or_default();
+        *second = second.max(*stale);
+    }
+    seconds.into_iter().map(|(second, stale)| (second as f64 + 0.5, stale)).collect()
 }
 
 /// By what is hit.

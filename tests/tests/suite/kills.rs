@@ -1,9 +1,10 @@
 //! Kill -9 in mid-flow: whatever is killed, in the end the index equals the source.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bson::{Document, doc};
 use tests::{World, eventually_within};
+use tokio::time::sleep;
 
 const DOCUMENTS: i32 = 240;
 
@@ -45,10 +46,23 @@ async fn killing_the_producer_in_mid_flow_loses_nothing() {
     world.stop().await;
 }
 
+/// Waits until the consumer says that it is in this stage.
+async fn until_consumer_is_at(world: &World, stage: &str) {
+    let line = format!("stage: {stage}");
+    let since = Instant::now();
+    while !world.consumer.last_lines(2).lines().any(|last| last.ends_with(&line)) {
+        assert!(since.elapsed() < Duration::from_secs(60), "never at `{stage}`\n{}", world.logs());
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Between these stages lie the writes of the protocol, and after them the acknowledgement.
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_consumer_in_mid_flow_loses_nothing_and_leaves_nothing_behind() {
     let mut world = World::started().await;
+    let mut stages = ["embed", "grace", "write chunks", "grace", "embed", "grace"].into_iter();
     write_mix(&mut world, async |world, _| {
+        until_consumer_is_at(world, stages.next().unwrap()).await;
         world.consumer.kill9();
         world.consumer.start().unwrap();
     })

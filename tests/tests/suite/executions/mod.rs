@@ -1,238 +1,27 @@
 //! The design's executions that broke earlier drafts, on the real protocol and a real Qdrant. A consumer is "killed" by
 //! dropping what it still meant to do, or by a store that fails at one call.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+mod bench;
+mod disturbed;
+mod stepped;
 
-use consumer::{
-    Barrier, Change, DeadLetters, Message, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer,
-    VectorStore, Vectors, coalesce,
-};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use consumer::{Barrier, DeadLetters, Message, PartitionError, Swap, VectorStore, coalesce};
 use qdrant_client::Payload;
-use qdrant_client::qdrant::{PointId, PointStruct, UpsertPointsBuilder, Vector};
-use serde_json::{Value, json};
+use qdrant_client::qdrant::{PointStruct, Vector};
+use serde_json::json;
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::embedding::{Embedder, ModelError};
-use shared::index::{Index, IndexMeta};
-use shared::shutdown::CancellationToken;
-use shared::{ChangeEvent, DocumentType, Identity, Manifest, Record, Revision};
-use tests::{TestQdrant, embedder, qdrant};
-use tokio::sync::Notify;
+use shared::{DocumentType, Identity, Manifest, Record};
+use tests::embedder;
 use uuid::Uuid;
 
-const PARTITIONS: u16 = 1;
-/// clusterTimes of one second lie this far apart at least, and doubles only reach every 512th revision.
-const TICK: i64 = 256;
-const T: i64 = 3_855_425_992_956_837_888;
-
-#[derive(Default)]
-struct Letters(Mutex<Vec<Postmark>>);
-
-impl Letters {
-    /// The stages that gave up, in order.
-    fn stages(&self) -> Vec<&'static str> {
-        self.0.lock().unwrap().iter().map(|letter| letter.stage).collect()
-    }
-}
-
-impl DeadLetters for Letters {
-    async fn send(&self, _: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
-        self.0.lock().unwrap().push(postmark);
-        Ok(())
-    }
-}
-
-/// One Qdrant, one document, and as many consumers as a test wants.
-struct Bench {
-    qdrant: TestQdrant,
-    index: Index,
-    vectors: Vectors,
-    letters: Letters,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        Self::embedding_with(embedder().await.clone()).await
-    }
-
-    async fn embedding_with(embedder: Embedder) -> Self {
-        let qdrant = qdrant().await;
-        let meta = IndexMeta::new(embedder.info(), PARTITIONS);
-        let index = Index::ensure(&qdrant.client(), &meta).await.unwrap();
-        Self { qdrant, index, vectors: Vectors::new(embedder), letters: Letters::default() }
-    }
-
-    fn store(&self) -> QdrantStore {
-        QdrantStore::new(self.qdrant.client(), self.index.clone(), PARTITIONS)
-    }
-
-    fn consumer(&self) -> Synchronizer<QdrantStore> {
-        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
-    }
-
-    /// A consumer to which something happens between the writing of its chunks and that of its manifest.
-    fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
-        self.observed(Some(disturbance))
-    }
-
-    /// A consumer whose writes are remembered.
-    fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
-        let (disturbance, writes) = (Mutex::new(disturbance), Mutex::default());
-        let store = Disturbed { bench: self, store: self.store(), disturbance, writes };
-        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
-    }
-
-    /// A consumer that is killed between the writing of its chunks and that of its manifest.
-    async fn apply_and_be_killed(&self, change: Change) {
-        let killed = Arc::new(Notify::new());
-        let consumer = self.disturbed(Disturbance::Killed(Arc::clone(&killed)));
-        tokio::select! {
-            outcome = consumer.apply(vec![change], &self.letters) => panic!("not killed: {outcome:?}"),
-            () = killed.notified() => {}
-        }
-    }
-
-    /// Puts another payload in place of the document's manifest.
-    async fn damage(&self, payload: Value) {
-        let payload = Payload::try_from(payload).unwrap();
-        let id = identity().manifest_id().to_string();
-        let point = PointStruct::new(id, HashMap::<String, Vector>::new(), payload);
-        let upsert = UpsertPointsBuilder::new(&self.index.documents, vec![point]).wait(true);
-        self.qdrant.client().upsert_points(upsert).await.unwrap();
-    }
-
-    /// Applies and cleans up, as a consumer that is not killed does.
-    async fn apply(&self, change: Change) {
-        let consumer = self.consumer();
-        let stale = consumer.apply(vec![change], &self.letters).await.unwrap();
-        consumer.delete(&stale).await.unwrap();
-    }
-
-    async fn standing(&self) -> Standing {
-        self.standing_of(&delete(T)).await
-    }
-
-    async fn standing_of(&self, Change { identity, .. }: &Change) -> Standing {
-        self.store().standings(std::slice::from_ref(identity)).await.unwrap().remove(identity).unwrap()
-    }
-
-    async fn chunks(&self) -> BTreeSet<Uuid> {
-        self.store().chunks_of(&identity()).await.unwrap().into_iter().map(|(id, _)| id).collect()
-    }
-
-    /// The document stands at `revision`, and the index holds exactly what its manifest lists.
-    async fn assert_stands_at(&self, revision: i64) {
-        let standing = self.standing().await;
-        assert_eq!(standing.revision().get(), revision);
-        assert_eq!(standing.listed(), self.chunks().await, "listed and held chunks");
-    }
-}
-
-enum Disturbance {
-    /// It is killed, which is notified.
-    Killed(Arc<Notify>),
-    /// Another consumer applies this change meanwhile.
-    Overtaken(Box<Change>),
-    /// Requests that would write a record of this document with chunks in it are refused, each time.
-    Refused(&'static str),
-}
-
-fn lists_chunks_of(entry_id: &str, swap: &Swap) -> bool {
-    let manifest = Manifest::from_payload(swap.payload.clone()).unwrap();
-    swap.identity.entry_id == entry_id && !manifest.chunk_ids.is_empty()
-}
-
-struct Disturbed<'a> {
-    bench: &'a Bench,
-    store: QdrantStore,
-    disturbance: Mutex<Option<Disturbance>>,
-    writes: Mutex<Vec<Write>>,
-}
-
-/// A request to write, with the number of points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Write {
-    Chunks(usize),
-    Records(usize),
-}
-
-impl VectorStore for Disturbed<'_> {
-    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
-        self.store.standings(identities).await
-    }
-    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        self.writes.lock().unwrap().push(Write::Chunks(points.len()));
-        self.store.put_chunks(points).await
-    }
-    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        self.writes.lock().unwrap().push(Write::Records(swaps.len()));
-        let disturbance = self.disturbance.lock().unwrap().take();
-        match disturbance {
-            Some(Disturbance::Killed(killed)) => {
-                killed.notify_one();
-                std::future::pending::<()>().await;
-            }
-            Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
-            Some(Disturbance::Refused(entry_id)) => {
-                *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
-                if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {
-                    return Err(StoreError::Damaged("request"));
-                }
-            }
-            None => {}
-        }
-        self.store.swap(swaps).await
-    }
-    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        self.store.chunks_of(identity).await
-    }
-    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        self.store.delete_chunks(ids).await
-    }
-    async fn recorded(
-        &self,
-        document_type: DocumentType,
-        partition: u16,
-        from: Option<PointId>,
-    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
-        self.store.recorded(document_type, partition, from).await
-    }
-    async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
-        self.store.raise_floor(document_type, partition, to).await
-    }
-}
-
-fn identity() -> Identity {
-    Identity { document_type: DocumentType::Posts, id_kind: shared::IdKind::Str, entry_id: "one".into() }
-}
-
-fn event(operation: &str, revision: i64, document: Value) -> Change {
-    let mut json = json!({"id": Uuid::new_v4(), "operation": operation, "type": "posts", "id_kind": "str",
-        "entry_id": "one", "revision": revision, "occurred_at": "2026-11-22T04:43:51.510Z"});
-    if !document.is_null() {
-        json["document"] = document;
-    }
-    let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
-    Change { identity: identity(), event, redelivered: false, message: Message::default() }
-}
-
-fn put(revision: i64, text: &str) -> Change {
-    event("update", revision, json!({ "content": text, "author_id": "A" }))
-}
-
-fn delete(revision: i64) -> Change {
-    event("delete", revision, Value::Null)
-}
-
-fn redelivered(change: Change) -> Change {
-    Change { redelivered: true, ..change }
-}
-
-fn barrier(revision: i64) -> Barrier {
-    let revision = Revision::from(revision);
-    Barrier { document_type: DocumentType::Posts, partition: 0, revision, redelivered: false }
-}
+use bench::{Bench, T, TICK, barrier, delete, event, identity, put, redelivered};
+use disturbed::{Disturbance, Write};
+use stepped::{Call, Steps};
 
 /// 1. Two updates within one second: as doubles their revisions are equal, so a range filter would refuse the second.
 #[tokio::test(flavor = "multi_thread")]
@@ -356,6 +145,26 @@ async fn a_consumer_overtaken_by_an_older_change_begins_again() {
     assert_eq!(bench.chunks().await.len(), 1);
 }
 
+/// 16. Two consumers apply one change in a hand-over. The first is overtaken by an older change and finds what it wrote
+/// unlisted: the second is about to list it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_consumer_is_about_to_list_is_not_deleted() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let change = put(T + 2 * TICK, "c");
+    let mut first = Steps::of(&bench, change.clone());
+    first.until(Call::Swap).await;
+    bench.apply(put(T + TICK, "b")).await;
+    let mut second = Steps::of(&bench, change);
+    second.until(Call::Swap).await;
+    // Its compare-and-set fails, it reads back, and is about to begin again.
+    first.past_this_until(Call::Read).await;
+    first.past_this_until(Call::Read).await;
+    second.to_the_end().await;
+    first.to_the_end().await;
+    bench.assert_stands_at(T + 2 * TICK).await;
+}
+
 /// 16. Overtaken by a newer change: what was written and is not listed goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
@@ -380,6 +189,22 @@ async fn a_redelivery_leaves_alone_what_a_newer_change_is_writing() {
     writing.delete(&stale).await.unwrap();
     bench.assert_stands_at(T + TICK).await;
     assert_eq!(bench.chunks().await.len(), 1);
+}
+
+/// What the store has answered is there for the next request, without which reading back would prove nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_there_when_the_write_returns() {
+    let bench = Bench::new().await;
+    let (store, id) = (bench.store(), Uuid::new_v4());
+    let payload = json!({ "type": "posts", "id_kind": "str", "entry_id": "one", "revision": T });
+    let chunk = PointStruct::new(id.to_string(), HashMap::<String, Vector>::new(), Payload::try_from(payload).unwrap());
+    store.put_chunks(vec![chunk]).await.unwrap();
+    assert_eq!(bench.chunks().await, BTreeSet::from([id]));
+    let payload = Manifest::tombstone(identity(), T.into()).to_payload().unwrap();
+    store.swap(&[Swap { identity: identity(), expected: None, payload }]).await.unwrap();
+    assert_eq!(bench.standing().await.revision().get(), T);
+    store.delete_chunks(&[id]).await.unwrap();
+    assert_eq!(bench.chunks().await, BTreeSet::new());
 }
 
 /// 17. The same revision with newer content: compare-and-set cannot tell them apart, so it is not applied.

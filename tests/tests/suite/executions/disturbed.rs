@@ -1,0 +1,86 @@
+//! A store to whose consumer something happens between the writing of chunks and that of their manifest.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use consumer::{Change, QdrantStore, Standing, StoreError, Swap, VectorStore};
+use qdrant_client::qdrant::{PointId, PointStruct};
+use shared::{DocumentType, Identity, Manifest, Record, Revision};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::bench::Bench;
+
+pub(super) enum Disturbance {
+    /// It is killed, which is notified.
+    Killed(Arc<Notify>),
+    /// Another consumer applies this change meanwhile.
+    Overtaken(Box<Change>),
+    /// Requests that would write a record of this document with chunks in it are refused, each time.
+    Refused(&'static str),
+}
+
+fn lists_chunks_of(entry_id: &str, swap: &Swap) -> bool {
+    let manifest = Manifest::from_payload(swap.payload.clone()).unwrap();
+    swap.identity.entry_id == entry_id && !manifest.chunk_ids.is_empty()
+}
+
+pub(super) struct Disturbed<'a> {
+    pub(super) bench: &'a Bench,
+    pub(super) store: QdrantStore,
+    pub(super) disturbance: Mutex<Option<Disturbance>>,
+    pub(super) writes: Mutex<Vec<Write>>,
+}
+
+/// A request to write, with the number of points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Write {
+    Chunks(usize),
+    Records(usize),
+}
+
+impl VectorStore for Disturbed<'_> {
+    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
+        self.store.standings(identities).await
+    }
+    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Chunks(points.len()));
+        self.store.put_chunks(points).await
+    }
+    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Records(swaps.len()));
+        let disturbance = self.disturbance.lock().unwrap().take();
+        match disturbance {
+            Some(Disturbance::Killed(killed)) => {
+                killed.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
+            Some(Disturbance::Refused(entry_id)) => {
+                *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
+                if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {
+                    return Err(StoreError::Damaged("request"));
+                }
+            }
+            None => {}
+        }
+        self.store.swap(swaps).await
+    }
+    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
+        self.store.chunks_of(identity).await
+    }
+    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        self.store.delete_chunks(ids).await
+    }
+    async fn recorded(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        from: Option<PointId>,
+    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
+        self.store.recorded(document_type, partition, from).await
+    }
+    async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
+        self.store.raise_floor(document_type, partition, to).await
+    }
+}
