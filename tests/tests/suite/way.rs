@@ -173,3 +173,23 @@ async fn a_search_before_anything_is_indexed_says_so() {
     let error = world.search(&Uuid::new_v4().to_string(), &[]).await.unwrap_err().to_string();
     assert!(error.contains("index"), "{error}");
 }
+
+/// Else a query that began before the move would find neither the former chunks nor the new ones (execution 19).
+#[tokio::test(flavor = "multi_thread")]
+async fn former_chunks_outlive_the_move_of_their_manifest_by_the_grace() {
+    let mut world = World::started().await;
+    insert(&world, "posts", doc! { "_id": 1, "content": "the heron" }).await;
+    world.until_found("heron", "1", "heron").await;
+    let posts = world.database.collection::<Document>("posts");
+    posts.update_one(doc! { "_id": 1 }, doc! { "$set": { "content": "the egret" } }).await.unwrap();
+    world.until_found("egret", "1", "egret").await;
+    until_equal(&world).await;
+    world.stop().await;
+    let log = world.consumer.last_lines(1000);
+    let last = |stage: &str| {
+        let line = log.lines().rev().find(|line| line.ends_with(&format!("stage: {stage}"))).unwrap();
+        bson::DateTime::parse_rfc3339_str(line.split_whitespace().next().unwrap()).unwrap()
+    };
+    let kept = last("delete").timestamp_millis() - last("write manifests").timestamp_millis();
+    assert!(kept >= shared::index::GRACE.as_millis() as i64, "only {kept} ms\n{log}");
+}

@@ -160,8 +160,8 @@ async fn what_another_consumer_is_about_to_list_is_not_deleted() {
     // Its compare-and-set fails, it reads back, and is about to begin again.
     first.past_this_until(Call::Read).await;
     first.past_this_until(Call::Read).await;
-    second.to_the_end().await;
-    first.to_the_end().await;
+    second.finish().await;
+    first.finish().await;
     bench.assert_stands_at(T + 2 * TICK).await;
 }
 

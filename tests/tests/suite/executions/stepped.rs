@@ -68,7 +68,7 @@ impl Steps {
     }
 
     /// Lets all go. Returns what was stale.
-    pub(super) async fn to_the_end(mut self) -> BTreeSet<Uuid> {
+    pub(super) async fn finish(mut self) -> BTreeSet<Uuid> {
         self.go();
         while let Some((_, go)) = self.asked.recv().await {
             go.send(()).unwrap();
