@@ -43,7 +43,7 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
     let (uri, partitions) = (settings.rabbitmq.uri()?, settings.rabbitmq.partitions);
     let qdrant = index::client(&settings.qdrant)?;
     let readiness = Readiness::awaiting(["qdrant", "rabbitmq"]);
-    let health = HealthServer::bind(settings.consumer_http_listen, readiness.clone()).await?;
+    let health = HealthServer::bind("CONSUMER_HTTP_LISTEN", settings.consumer_http_listen, readiness.clone()).await?;
     let health = tokio::spawn(health.run(shutdown.clone()));
     let (embedding, threads) = (settings.embedding.clone(), settings.embedding_threads());
     let embedder = tokio::task::spawn_blocking(move || Embedder::start(&embedding, threads))

@@ -2,7 +2,6 @@
 
 use clap::{Parser, Subcommand};
 use producer::{ProducerError, Settings};
-use shared::health::{HealthServer, Readiness};
 use shared::settings::{self, LogSettings, MongoDbSettings};
 use shared::{shutdown, telemetry};
 
@@ -57,24 +56,15 @@ async fn main() {
     };
     if let Err(error) = ended {
         eprintln!("error: {error}");
-        std::process::exit(error.downcast_ref().map_or(1, ProducerError::exit_code));
+        std::process::exit(error.exit_code());
     }
 }
 
-async fn run(settings: Settings) -> anyhow::Result<()> {
-    let readiness = Readiness::awaiting(producer::PARTS);
-    let health = HealthServer::bind(settings.producer_http_listen, readiness.clone()).await?;
-    producer::telemetry::describe();
-    let shutdown = shutdown::on_signal()?;
-    let stopped = shutdown::CancellationToken::new();
-    let serving = tokio::spawn(health.run(stopped.clone()));
-    let relayed = producer::run(settings, readiness, shutdown).await;
-    stopped.cancel();
-    serving.await??;
-    Ok(relayed?)
+async fn run(settings: Settings) -> Result<(), ProducerError> {
+    producer::run(settings, shutdown::on_signal()?).await
 }
 
-fn print(report: Result<String, ProducerError>) -> anyhow::Result<()> {
+fn print(report: Result<String, ProducerError>) -> Result<(), ProducerError> {
     println!("{}", report?);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use shared::DocumentType;
-use shared::settings::{MongoDbSettings, RabbitMqSettings};
+use shared::settings::{MongoDbSettings, RabbitMqSettings, SettingsError};
 
 /// Settings of `producer run`.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +36,15 @@ pub struct Settings {
     /// Print a line for each change and for its confirmation
     #[arg(long)]
     pub show_changes: bool,
+}
+
+impl Settings {
+    /// Finds what is wrong without asking a server.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        self.mongodb.uri()?;
+        self.rabbitmq.uri()?;
+        Ok(())
+    }
 }
 
 /// Whether to relay what was there before.

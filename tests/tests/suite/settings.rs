@@ -50,6 +50,20 @@ fn a_missing_or_wrong_setting_is_named_in_one_line() {
 }
 
 #[test]
+fn a_port_in_use_is_said_after_what_else_is_wrong() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let in_use = |setting| format!("{setting}: cannot listen on {address}: in use; choose another");
+    let producer = ("PRODUCER_HTTP_LISTEN", address.as_str());
+    let consumer = ("CONSUMER_HTTP_LISTEN", address.as_str());
+    assert_names(&run("producer", &["run"], &[MONGODB, RABBITMQ, producer]), 2, &in_use("PRODUCER_HTTP_LISTEN"));
+    assert_names(&run("consumer", &["run"], &[QDRANT, RABBITMQ, consumer]), 2, &in_use("CONSUMER_HTTP_LISTEN"));
+    assert_names(&run("producer", &["run"], &[MONGODB, producer]), 2, "RABBITMQ_URI");
+    assert_names(&run("producer", &["run"], &[RABBITMQ, producer]), 2, "MONGODB_URI");
+    assert_names(&run("consumer", &["run"], &[RABBITMQ, consumer]), 2, "QDRANT_URL");
+}
+
+#[test]
 fn a_secret_is_never_shown() {
     for uri in [
         "http://user:hunter2@host",
