@@ -7,7 +7,7 @@ use shared::{shutdown, telemetry};
 
 /// Relays the changes of a MongoDB database to RabbitMQ
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = settings::AFTER_HELP)]
 struct Arguments {
     #[command(flatten)]
     log: LogSettings,
@@ -18,6 +18,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Relay until stopped
+    #[command(after_help = settings::AFTER_HELP)]
     Run(Box<Settings>),
     /// Show checkpoint, lease and snapshot, one line each
     Status(MongoDbSettings),

@@ -147,6 +147,12 @@ fn the_format_of_log_lines_may_stand_before_and_after_the_command() {
         assert_names(&run("producer", &arguments, &[MONGODB]), 3, "MongoDB");
     }
     assert_names(&run("producer", &["status", "--log-format", "xml"], &[MONGODB]), 2, "LOG_FORMAT");
+    for arguments in [["--log-format", "json", "run"], ["run", "--log-format", "json"]] {
+        assert_names(&run("consumer", &arguments, &[RABBITMQ]), 2, "QDRANT_URL");
+    }
+    for arguments in [["--log-format", "json", "search", "x"], ["search", "x", "--log-format", "json"]] {
+        assert_names(&run("retrieval", &arguments, &[]), 2, "QDRANT_URL");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
