@@ -42,10 +42,7 @@ pub(crate) async fn run(
         let begun = Instant::now();
         let Err(error) = supervisor.turn(&shutdown).await else { continue };
         supervisor.judge(error)?;
-        if begun.elapsed() > LASTING {
-            backoff = Backoff::default();
-        }
-        tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => {} }
+        backoff.wait_after(begun, LASTING, &shutdown).await;
     }
     Ok(())
 }
