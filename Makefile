@@ -26,7 +26,7 @@ local-status: started ## a table of the services
 local-logs: started ## the end of the logs; SERVICE=producer for one, FOLLOW=1 to go on
 	@"$(STARTED)" logs $(SERVICE) $(if $(FOLLOW),--follow)
 
-local-clean: ## stop, and remove the data
+local-clean: ## stop, and remove data, logs and programs
 	@if [ -x "$(STARTED)" ]; then "$(STARTED)" clean; else echo "nothing to remove"; fi
 
 local-test-cdc: started ## a few documents in, found, changed, gone; exit 0 only if so
@@ -52,7 +52,7 @@ check: tools ## what CI runs: format, lints, tests
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory test
 
-chaos: tools ## kill, pause and cut everything: SEED=1..10 MINUTES=4 FAULTS=kill-producer,pause (all)
+chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4 FAULTS=all (or kill-producer,pause)
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin chaos
 

@@ -165,8 +165,11 @@ impl ConsumerError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Model(ModelError::Hub { .. }) => EXIT_FAILED,
-            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
-            Self::Index(_) | Self::Health(_) | Self::Io(_) => EXIT_FAILED,
+            Self::Settings(_)
+            | Self::Model(_)
+            | Self::Index(IndexError::Mismatch { .. })
+            | Self::Health(HealthError::Listen(_)) => EXIT_SETTINGS,
+            Self::Index(_) | Self::Health(HealthError::Metrics(_)) | Self::Io(_) => EXIT_FAILED,
         }
     }
 }

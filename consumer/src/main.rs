@@ -4,12 +4,15 @@ use std::process::exit;
 
 use clap::{Parser, Subcommand};
 use consumer::{ConsumerError, ConsumerSettings};
-use shared::{settings, shutdown, telemetry};
+use shared::settings::{self, LogSettings};
+use shared::{shutdown, telemetry};
 
-/// Keeps Qdrant in step with the change events on RabbitMQ.
+/// Keeps Qdrant in step with the change events on RabbitMQ
 #[derive(Parser)]
-#[command(version)]
-struct Cli {
+#[command(version, after_help = settings::AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    log: LogSettings,
     #[command(subcommand)]
     command: Command,
 }
@@ -17,12 +20,17 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Apply change events until SIGTERM or Ctrl-C, which drains
+    #[command(after_help = settings::AFTER_HELP)]
     Run(ConsumerSettings),
 }
 
 #[tokio::main]
 async fn main() {
-    let Command::Run(settings) = settings::parse::<Cli>().command;
+    let arguments: Arguments = settings::parse();
+    if let Err(problem) = telemetry::init(arguments.log.log_format) {
+        settings::fail(&problem);
+    }
+    let Command::Run(settings) = arguments.command;
     if let Err(error) = run(settings).await {
         eprintln!("error: {error}");
         exit(error.exit_code());
@@ -30,7 +38,6 @@ async fn main() {
 }
 
 async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
-    telemetry::init(settings.log.log_format)?;
     // The loop is `partition::Partition::run`.
     consumer::run(settings, shutdown::on_signal()?).await
 }

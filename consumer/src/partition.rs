@@ -10,7 +10,6 @@ use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
 use tokio::time::timeout;
-use tracing::Instrument;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
@@ -30,7 +29,6 @@ const CLOSE: Duration = Duration::from_secs(5);
 
 /// A partition that this consumer is subscribed to. The broker gives its deliveries to one consumer at a time.
 pub struct Partition<S> {
-    number: u16,
     channel: Channel,
     intake: Intake,
     synchronizer: Arc<Synchronizer<S>>,
@@ -56,7 +54,7 @@ impl<S: VectorStore + 'static> Partition<S> {
         let deliveries = channel.basic_consume(queue.into(), tag.into(), options, FieldTable::default()).await?;
         let dead_letters =
             PartitionDeadLetters { channel: publishing, partition: number, patience: synchronizer.patience().clone() };
-        Ok(Self { number, channel, intake: Intake::new(deliveries, number), synchronizer, dead_letters })
+        Ok(Self { channel, intake: Intake::new(deliveries, number), synchronizer, dead_letters })
     }
 
     /// The loop. On shutdown the batch at hand is finished and acknowledged; deliveries not begun go back in order when
@@ -64,12 +62,7 @@ impl<S: VectorStore + 'static> Partition<S> {
     ///
     /// # Errors
     /// [`PartitionError`]: what was not acknowledged is delivered again.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), PartitionError> {
-        let span = tracing::info_span!("partition", number = self.number);
-        self.work(shutdown).instrument(span).await
-    }
-
-    async fn work(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
         let mut settlement = Settlement::new(self.channel.clone(), Arc::clone(&self.synchronizer));
         loop {
             tracing::trace!(target: "stage", "idle");

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use shared::{Author, ChunkPayload, Identity, Manifest, NAMESPACE, Record, Revision};
+use qdrant_client::Payload;
+use shared::{Author, ChunkPayload, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
 use uuid::Uuid;
 
 use crate::change::Change;
@@ -42,19 +43,10 @@ pub(crate) fn plan(
     fingerprint: &str,
 ) -> Result<Plan, serde_json::Error> {
     let (identity, revision) = (change.identity.clone(), change.event.revision);
-    let is_user = identity.document_type == shared::DocumentType::Users;
     let (payload, new_chunks) = match content {
         Content::Author(name) => (author(&identity, revision, name).to_payload()?, Vec::new()),
-        Content::Gone if is_user => (gone_author(identity.clone(), revision).to_payload()?, Vec::new()),
-        Content::Failed(error) if is_user => {
-            let author =
-                Author { deleted: false, error: Some(error.clone()), ..gone_author(identity.clone(), revision) };
-            (author.to_payload()?, Vec::new())
-        }
-        Content::Gone => (Manifest::tombstone(identity.clone(), revision).to_payload()?, Vec::new()),
-        Content::Failed(error) => {
-            (Manifest::failed(identity.clone(), revision, error.clone()).to_payload()?, Vec::new())
-        }
+        Content::Gone => (empty_record(&identity, revision, None)?, Vec::new()),
+        Content::Failed(error) => (empty_record(&identity, revision, Some(error))?, Vec::new()),
         Content::Document(prepared) => {
             // A repair rewrites every chunk under a new id: what the manifest lists may be damaged.
             let kept = standing.manifest.as_ref().filter(|old| old.fingerprint == fingerprint && !change.event.repair);
@@ -141,10 +133,18 @@ pub(crate) fn tombstone(
     revision: Revision,
     expected: Option<Revision>,
 ) -> Result<Swap, serde_json::Error> {
-    let payload = if identity.document_type == shared::DocumentType::Users {
-        gone_author(identity.clone(), revision).to_payload()?
-    } else {
-        Manifest::tombstone(identity.clone(), revision).to_payload()?
-    };
-    Ok(Swap { identity: identity.clone(), expected, payload })
+    Ok(Swap { identity: identity.clone(), expected, payload: empty_record(identity, revision, None)? })
+}
+
+/// The record of a document of any type that has nothing to show: a tombstone, or why it failed.
+fn empty_record(identity: &Identity, revision: Revision, error: Option<&str>) -> Result<Payload, serde_json::Error> {
+    let identity = identity.clone();
+    match (identity.document_type, error) {
+        (DocumentType::Users, None) => gone_author(identity, revision).to_payload(),
+        (DocumentType::Users, Some(error)) => {
+            Author { deleted: false, error: Some(error.into()), ..gone_author(identity, revision) }.to_payload()
+        }
+        (_, None) => Manifest::tombstone(identity, revision).to_payload(),
+        (_, Some(error)) => Manifest::failed(identity, revision, error.into()).to_payload(),
+    }
 }

@@ -2,7 +2,7 @@
 //! connection whenever one is lost.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lapin::options::ConfirmSelectOptions;
 use lapin::uri::AMQPUri;
@@ -14,7 +14,8 @@ use shared::index::{self, Index, IndexError, IndexMeta};
 use shared::shutdown::CancellationToken;
 use shared::{Backoff, topology};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::chunk::PIPELINE;
@@ -43,7 +44,7 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
     let (uri, partitions) = (settings.rabbitmq.uri()?, settings.rabbitmq.partitions);
     let qdrant = index::client(&settings.qdrant)?;
     let readiness = Readiness::awaiting(["qdrant", "rabbitmq"]);
-    let health = HealthServer::bind(settings.consumer_http_listen, readiness.clone()).await?;
+    let health = HealthServer::bind("CONSUMER_HTTP_LISTEN", settings.consumer_http_listen, readiness.clone()).await?;
     let health = tokio::spawn(health.run(shutdown.clone()));
     let (embedding, threads) = (settings.embedding.clone(), settings.embedding_threads());
     let embedder = tokio::task::spawn_blocking(move || Embedder::start(&embedding, threads))
@@ -118,10 +119,7 @@ async fn supervise(
         let Err(error) = consume(uri, partitions, synchronizer, readiness, shutdown).await else { continue };
         readiness.set_down("rabbitmq", error.to_string());
         tracing::warn!(%error, "consuming stopped, beginning again");
-        if begun.elapsed() > LASTING {
-            backoff = Backoff::default();
-        }
-        tokio::select! { () = shutdown.cancelled() => {}, () = backoff.wait() => {} }
+        backoff.wait_after(begun, LASTING, shutdown).await;
     }
 }
 
@@ -129,6 +127,7 @@ async fn supervise(
 /// blocked broker does not keep from acking.
 struct Subscribed {
     connections: [Connection; 2],
+    /// In the order of their numbers.
     partitions: Vec<Partition<QdrantStore>>,
 }
 
@@ -149,8 +148,8 @@ async fn consume(
         () = shutdown.cancelled() => return Ok(()),
     };
     let (mut running, stop) = (JoinSet::new(), shutdown.child_token());
-    for partition in subscribed {
-        running.spawn(partition.run(stop.clone()));
+    for (number, partition) in (0_u16..).zip(subscribed) {
+        running.spawn(partition.run(stop.clone()).instrument(tracing::info_span!("partition", number)));
     }
     readiness.set_up("rabbitmq");
     tracing::info!(partitions, "consuming");

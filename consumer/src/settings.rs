@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings, RabbitMqSettings};
+use shared::settings::{EmbeddingSettings, QdrantSettings, RabbitMqSettings};
 
 /// Settings of `consumer run`.
 #[derive(Debug, Clone, Args)]
@@ -17,13 +17,10 @@ pub struct ConsumerSettings {
     /// The model.
     #[command(flatten)]
     pub embedding: EmbeddingSettings,
-    /// Log lines.
-    #[command(flatten)]
-    pub log: LogSettings,
-    /// Address of health and metrics
+    /// Address of /livez, /readyz and /metrics
     #[arg(long, env = "CONSUMER_HTTP_LISTEN", default_value = "127.0.0.1:9102")]
     pub consumer_http_listen: SocketAddr,
-    /// Threads that embed, each with a model of its own [default: one for each core, at most 4]
+    /// Threads that embed, 1 to 64, each with a model of its own [default: one for each core, at most 4]
     #[arg(long, env = "EMBEDDING_THREADS", value_parser = clap::value_parser!(u16).range(1..=64))]
     embedding_threads: Option<u16>,
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use local::stack::{self, Settings, StackError};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+use local::stack::{self, EXIT_SETTINGS, Settings, StackError};
 use local::supervisor;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,15 +56,43 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Arguments { settings, command } = Arguments::parse();
+    let Arguments { settings, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     match Box::pin(run(&settings, command)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Help and version as they are; what is wrong in one line that names the setting.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        error.exit();
+    }
+    let wrong = error.to_string();
+    let wrong = wrong.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    match setting(error) {
+        Some(setting) => eprintln!("error: {setting}: {wrong}"),
+        None => eprintln!("error: {wrong}"),
+    }
+    ExitCode::from(EXIT_SETTINGS)
+}
+
+/// The variable of the argument at fault.
+fn setting(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(at_fault)) = error.get(ContextKind::InvalidArg) else { return None };
+    let command = Arguments::command();
+    let argument = command.get_arguments().find(|argument| argument.to_string() == *at_fault)?;
+    argument.get_env().map(|name| name.to_string_lossy().into_owned())
 }
 
 async fn run(settings: &Settings, command: Command) -> Result<bool, StackError> {

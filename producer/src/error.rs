@@ -2,6 +2,7 @@
 
 use mongodb::error::{ErrorKind, WriteFailure};
 use shared::body::EncodeError;
+use shared::health::HealthError;
 use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
 
 use crate::mapping::MapError;
@@ -12,6 +13,12 @@ pub enum ProducerError {
     /// A setting is wrong, or contradicts what was recorded.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The health port cannot be opened.
+    #[error(transparent)]
+    Health(#[from] HealthError),
+    /// As the operating system.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// As MongoDB or its driver says.
     #[error("MongoDB: {}", plain(.0))]
     MongoDb(#[from] mongodb::error::Error),
@@ -96,6 +103,8 @@ impl ProducerError {
             Self::LeaseLost | Self::Fenced => Verdict::StandBy,
             Self::HistoryLost(_) => Verdict::Resync,
             Self::Settings(_)
+            | Self::Health(_)
+            | Self::Io(_)
             | Self::HistoryLostStop
             | Self::ResyncsInVain(_)
             | Self::EventTooLarge
@@ -109,7 +118,7 @@ impl ProducerError {
     /// The exit code that the contract names.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Settings(_) => EXIT_SETTINGS,
+            Self::Settings(_) | Self::Health(HealthError::Listen(_)) => EXIT_SETTINGS,
             Self::MongoDb(_) | Self::MongoDbTimeout(_) => EXIT_UNREACHABLE,
             _ => 1,
         }

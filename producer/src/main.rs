@@ -2,13 +2,12 @@
 
 use clap::{Parser, Subcommand};
 use producer::{ProducerError, Settings};
-use shared::health::{HealthServer, Readiness};
 use shared::settings::{self, LogSettings, MongoDbSettings};
 use shared::{shutdown, telemetry};
 
 /// Relays the changes of a MongoDB database to RabbitMQ
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = settings::AFTER_HELP)]
 struct Arguments {
     #[command(flatten)]
     log: LogSettings,
@@ -19,6 +18,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Relay until stopped
+    #[command(after_help = settings::AFTER_HELP)]
     Run(Box<Settings>),
     /// Show checkpoint, lease and snapshot, one line each
     Status(MongoDbSettings),
@@ -57,24 +57,15 @@ async fn main() {
     };
     if let Err(error) = ended {
         eprintln!("error: {error}");
-        std::process::exit(error.downcast_ref().map_or(1, ProducerError::exit_code));
+        std::process::exit(error.exit_code());
     }
 }
 
-async fn run(settings: Settings) -> anyhow::Result<()> {
-    let readiness = Readiness::awaiting(producer::PARTS);
-    let health = HealthServer::bind(settings.producer_http_listen, readiness.clone()).await?;
-    producer::telemetry::describe();
-    let shutdown = shutdown::on_signal()?;
-    let stopped = shutdown::CancellationToken::new();
-    let serving = tokio::spawn(health.run(stopped.clone()));
-    let relayed = producer::run(settings, readiness, shutdown).await;
-    stopped.cancel();
-    serving.await??;
-    Ok(relayed?)
+async fn run(settings: Settings) -> Result<(), ProducerError> {
+    producer::run(settings, shutdown::on_signal()?).await
 }
 
-fn print(report: Result<String, ProducerError>) -> anyhow::Result<()> {
+fn print(report: Result<String, ProducerError>) -> Result<(), ProducerError> {
     println!("{}", report?);
     Ok(())
 }

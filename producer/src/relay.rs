@@ -68,10 +68,7 @@ impl Relay {
             self.readiness.set_down("rabbitmq", error.to_string());
             self.window.rewind();
             telemetry::broker_reconnected();
-            if begun.elapsed() > LASTING {
-                backoff = Backoff::default();
-            }
-            tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => {} }
+            backoff.wait_after(begun, LASTING, shutdown).await;
         }
         Ok(())
     }

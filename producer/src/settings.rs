@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
 use shared::DocumentType;
-use shared::settings::{MongoDbSettings, RabbitMqSettings};
+use shared::settings::{MongoDbSettings, RabbitMqSettings, SettingsError};
 
 /// Settings of `producer run`.
 #[derive(Debug, Clone, Args)]
@@ -24,18 +24,27 @@ pub struct Settings {
     /// What to do when MongoDB no longer holds the changes since the checkpoint
     #[arg(long, env = "ON_HISTORY_LOST", value_enum, default_value_t = HistoryLostPolicy::Resync)]
     pub on_history_lost: HistoryLostPolicy,
-    /// Collections to relay
+    /// Collections to relay, separated by commas
     #[arg(long, env = "TYPES", value_delimiter = ',', default_value = "users,articles,posts,repositories")]
     pub types: Vec<DocumentType>,
-    /// Most messages published and not yet confirmed
+    /// Most messages published and not yet confirmed, 1 to 100000
     #[arg(long, env = "PRODUCER_WINDOW_EVENTS", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub producer_window_events: u32,
-    /// Most MiB of message bodies published and not yet confirmed
+    /// Most MiB of message bodies published and not yet confirmed, 1 to 4096
     #[arg(long, env = "PRODUCER_WINDOW_MIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub producer_window_mib: u32,
     /// Print a line for each change and for its confirmation
     #[arg(long)]
     pub show_changes: bool,
+}
+
+impl Settings {
+    /// Finds what is wrong without asking a server.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        self.mongodb.uri()?;
+        self.rabbitmq.uri()?;
+        Ok(())
+    }
 }
 
 /// Whether to relay what was there before.

@@ -29,15 +29,12 @@ const RESYNCS_IN_VAIN: u32 = 2;
 /// A turn that lasted so long was a success: the next wait is short again.
 const LASTING: Duration = Duration::from_secs(10);
 
-/// What must work for a producer to be ready. A standby needs no broker.
-pub const PARTS: [&str; 3] = ["lease", "mongodb", "rabbitmq"];
-
-/// Relays until `shutdown`, then drains, writes the checkpoint and gives the lease back.
-///
-/// # Errors
-/// What a person must mend; everything else is waited for, and `readiness` says what it is.
-pub async fn run(settings: Settings, readiness: Readiness, shutdown: CancellationToken) -> Result<(), ProducerError> {
-    settings.rabbitmq.uri()?;
+/// Turn after turn until `shutdown`. An error is one that a person must mend; everything else is waited for.
+pub(crate) async fn run(
+    settings: Settings,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), ProducerError> {
     let Some(source) = connect(&settings.mongodb, &readiness, &shutdown).await? else { return Ok(()) };
     let mut supervisor = Supervisor { settings, readiness, source, resync: false, resyncs: 0, first: true };
     let mut backoff = Backoff::default();
@@ -45,10 +42,7 @@ pub async fn run(settings: Settings, readiness: Readiness, shutdown: Cancellatio
         let begun = Instant::now();
         let Err(error) = supervisor.turn(&shutdown).await else { continue };
         supervisor.judge(error)?;
-        if begun.elapsed() > LASTING {
-            backoff = Backoff::default();
-        }
-        tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => {} }
+        backoff.wait_after(begun, LASTING, &shutdown).await;
     }
     Ok(())
 }

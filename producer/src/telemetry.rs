@@ -16,7 +16,7 @@ const LAG: &str = "twin_producer_lag_seconds";
 const CHECKPOINT_AGE: &str = "twin_producer_checkpoint_age_seconds";
 
 /// Describes the metrics; call once the recorder is there.
-pub fn describe() {
+pub(crate) fn describe() {
     describe_counter!(RELAYED, "Messages read from MongoDB and taken for publishing");
     describe_counter!(CONFIRMED, "Messages that the broker confirmed");
     describe_counter!(RETURNED, "Messages that no queue took: the checkpoint is frozen until one does");

@@ -8,10 +8,12 @@ use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings};
 /// Searches what the twin has read and written.
 ///
 /// Exit codes: 0 answered, also with nothing found; 1 failed, also where there is no index yet; 2 a wrong setting or
-/// question; 3 Qdrant cannot be reached.
+/// question; 3 Qdrant cannot be reached. RUST_LOG filters log lines (default warn).
 #[derive(Debug, Parser)]
 #[command(name = "retrieval", version)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: LogSettings,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -28,10 +30,10 @@ pub(crate) enum Command {
 pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) query: QueryArgs,
-    /// Hits in all
+    /// Hits in all, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = count)]
     pub(crate) limit: usize,
-    /// Hits of one document
+    /// Hits of one document, 1 to 1000
     #[arg(long, value_name = "M", default_value_t = 2, value_parser = count)]
     pub(crate) per_document: usize,
     /// One JSON object a line: score, entry_id, id_kind, type, author_id, link, title, path, text, revision
@@ -45,13 +47,13 @@ pub(crate) struct SearchArgs {
 pub(crate) struct ContextArgs {
     #[command(flatten)]
     pub(crate) query: QueryArgs,
-    /// Longest block, in tokens of the embedding model
+    /// Longest block, in tokens of the embedding model, 1 to 1000000
     #[arg(long, value_name = "BUDGET", default_value_t = 2_000, value_parser = tokens)]
     pub(crate) tokens: usize,
-    /// Passages to choose from
+    /// Passages to choose from, 1 to 1000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = count)]
     pub(crate) limit: usize,
-    /// Passages of one document
+    /// Passages of one document, 1 to 1000
     #[arg(long, value_name = "M", default_value_t = 4, value_parser = count)]
     pub(crate) per_document: usize,
     #[command(flatten)]
@@ -63,7 +65,7 @@ pub(crate) struct QueryArgs {
     /// What to look for, in words
     #[arg(value_name = "Q", allow_hyphen_values = true)]
     text: String,
-    /// Only these types: articles, posts, repositories
+    /// Only these types, separated by commas: articles, posts, repositories
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
     types: Vec<DocumentType>,
     /// Only of this author: id or full name
@@ -83,17 +85,6 @@ pub(crate) struct Connection {
     pub(crate) qdrant: QdrantSettings,
     #[command(flatten)]
     pub(crate) embedding: EmbeddingSettings,
-    #[command(flatten)]
-    pub(crate) log: LogSettings,
-}
-
-impl Command {
-    pub(crate) fn connection(&self) -> &Connection {
-        match self {
-            Self::Search(args) => &args.connection,
-            Self::Context(args) => &args.connection,
-        }
-    }
 }
 
 impl QueryArgs {

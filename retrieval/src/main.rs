@@ -13,8 +13,7 @@ use command::{Cli, Command, Connection, ContextArgs, SearchArgs};
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let cli: Cli = settings::parse();
-    let connection = cli.command.connection();
-    if let Err(problem) = telemetry::init_at("warn", connection.log.log_format) {
+    if let Err(problem) = telemetry::init_at("warn", cli.log.log_format) {
         settings::fail(&problem);
     }
     let printed = match &cli.command {

@@ -13,14 +13,14 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use crate::hit::Hit;
-use crate::rounds::Standing;
+use crate::rounds::Listed;
 use crate::store::Candidate;
 
 /// The paper's constant: how much the first ranks outweigh the later ones.
 const K: f32 = 60.0;
 
 /// The best `limit` hits, at most `per_document` of a document, best first.
-pub(crate) fn rank(standing: Vec<Standing>, limit: usize, per_document: usize) -> Vec<Hit> {
+pub(crate) fn rank(standing: Vec<Listed>, limit: usize, per_document: usize) -> Vec<Hit> {
     let scores = fuse(&standing);
     let mut hits: Vec<Hit> = standing.into_iter().map(|found| hit(found, &scores)).collect();
     hits.sort_unstable_by(best_first);
@@ -34,7 +34,7 @@ pub(crate) fn rank(standing: Vec<Standing>, limit: usize, per_document: usize) -
     hits
 }
 
-fn hit(found: Standing, scores: &HashMap<Uuid, f32>) -> Hit {
+fn hit(found: Listed, scores: &HashMap<Uuid, f32>) -> Hit {
     let Candidate { id, chunk, .. } = found.candidate;
     let score = scores.get(&id).copied().unwrap_or_default();
     Hit { score, chunk_id: id, position: found.position, revision: found.revision, chunk }
@@ -44,7 +44,7 @@ fn best_first(a: &Hit, b: &Hit) -> Ordering {
     b.score.total_cmp(&a.score).then_with(|| a.chunk_id.cmp(&b.chunk_id))
 }
 
-fn fuse(standing: &[Standing]) -> HashMap<Uuid, f32> {
+fn fuse(standing: &[Listed]) -> HashMap<Uuid, f32> {
     let mut scores = HashMap::new();
     for score_of in [|found: &Candidate| found.dense, |found: &Candidate| found.bm25] {
         let mut list: Vec<(Uuid, f32)> =

@@ -25,9 +25,9 @@ pub(crate) struct Rounds {
     documents: HashMap<Uuid, Document>,
 }
 
-/// A candidate that stands, with what its document's manifest says of it.
+/// A candidate that its document's manifest lists, with what the manifest says of it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Standing {
+pub(crate) struct Listed {
     pub(crate) candidate: Candidate,
     pub(crate) revision: Revision,
     pub(crate) position: usize,
@@ -44,7 +44,7 @@ enum State {
     /// Its manifest is to be read before anything of it is shown. `asked` is the listing that it was asked again over.
     Open { candidates: HashMap<Uuid, Candidate>, asked: Option<Listing>, rounds: u32 },
     /// Judged by this listing.
-    Present { listing: Listing, standing: HashMap<Uuid, Standing> },
+    Present { listing: Listing, standing: HashMap<Uuid, Listed> },
     /// Judged to have nothing to show.
     Absent,
 }
@@ -106,7 +106,7 @@ impl Rounds {
     }
 
     /// Everything that stands, in no order.
-    pub(crate) fn standing(&self) -> Vec<Standing> {
+    pub(crate) fn standing(&self) -> Vec<Listed> {
         let standing = |document: &Document| match &document.state {
             State::Present { standing, .. } => standing.values().cloned().collect(),
             State::Open { .. } | State::Absent => Vec::new(),
@@ -141,9 +141,9 @@ impl State {
 }
 
 impl Listing {
-    fn find(&self, candidate: Candidate) -> Option<Standing> {
+    fn find(&self, candidate: Candidate) -> Option<Listed> {
         let position = self.chunk_ids.iter().position(|listed| *listed == candidate.id)?;
-        Some(Standing { candidate, revision: self.revision, position })
+        Some(Listed { candidate, revision: self.revision, position })
     }
 }
 

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::{Instant, sleep};
+
+use crate::shutdown::CancellationToken;
 
 /// Waits that grow from 100 ms to 5 s, with jitter, for ever. Make a new one after a success.
 #[derive(Debug)]
@@ -22,7 +25,45 @@ impl Default for Backoff {
 impl Backoff {
     /// Waits for the next interval.
     pub async fn wait(&mut self) {
+        sleep(self.interval()).await;
+    }
+
+    /// Waits before what began at `begun` and has ended is begun again, or until shutdown. Where it held for longer
+    /// than `lasting` it was a success: the wait is short again.
+    pub async fn wait_after(&mut self, begun: Instant, lasting: Duration, shutdown: &CancellationToken) {
+        if begun.elapsed() > lasting {
+            *self = Self::default();
+        }
+        tokio::select! { () = shutdown.cancelled() => {}, () = self.wait() => {} }
+    }
+
+    fn interval(&mut self) -> Duration {
         // Never empty: the schedule has no last attempt.
-        tokio::time::sleep(self.0.next().unwrap_or(Duration::from_secs(5))).await;
+        self.0.next().unwrap_or(Duration::from_secs(5))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LASTING: Duration = Duration::from_millis(1);
+
+    /// The interval after a long row of them and something that began at `begun`.
+    async fn next_interval(begun: Instant) -> Duration {
+        let (mut backoff, shutdown) = (Backoff::default(), CancellationToken::new());
+        for _ in 0..10 {
+            backoff.interval();
+        }
+        shutdown.cancel();
+        backoff.wait_after(begun, LASTING, &shutdown).await;
+        backoff.interval()
+    }
+
+    #[tokio::test]
+    async fn the_wait_is_short_again_after_what_lasted() {
+        let ahead = Instant::now() + Duration::from_secs(60);
+        assert!(next_interval(ahead).await >= Duration::from_secs(5));
+        assert!(next_interval(Instant::now() - 2 * LASTING).await < Duration::from_secs(1));
     }
 }

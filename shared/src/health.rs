@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics` of a service.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,7 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
+use crate::settings::SettingsError;
 use crate::shutdown::CancellationToken;
 
 /// What a service needs to be ready, part by part. Clones share one state.
@@ -62,25 +64,27 @@ pub struct HealthServer {
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// The address is in use or not ours.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// As the operating system.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(SettingsError),
     /// Metrics were set up twice in one process.
     #[error(transparent)]
     Metrics(#[from] BuildError),
 }
 
 impl HealthServer {
-    /// Opens the port, so that a used one is said before anything else begins, and installs the metrics recorder.
+    /// Opens the port that `setting` names, so that a used one is said before anything else begins, and installs the
+    /// metrics recorder.
     ///
     /// # Errors
     /// [`HealthError`].
-    pub async fn bind(address: SocketAddr, readiness: Readiness) -> Result<Self, HealthError> {
-        let listener = TcpListener::bind(address).await.map_err(|source| HealthError::Listen { address, source })?;
+    pub async fn bind(setting: &'static str, address: SocketAddr, readiness: Readiness) -> Result<Self, HealthError> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            let problem = match error.kind() {
+                ErrorKind::AddrInUse => "in use; choose another".to_owned(),
+                _ => error.to_string(),
+            };
+            HealthError::Listen(SettingsError::new(setting, format!("cannot listen on {address}: {problem}")))
+        })?;
         let metrics = PrometheusBuilder::new().install_recorder()?;
         let router = Router::new()
             .route("/livez", get(|| async { "ok\n" }))

@@ -15,6 +15,13 @@ pub const EXIT_SETTINGS: i32 = 2;
 /// Exit code of a one-shot command for a server that cannot be reached.
 pub const EXIT_UNREACHABLE: i32 = 3;
 
+/// What `--help` of a service says last.
+pub const AFTER_HELP: &str = "\
+RUST_LOG filters log lines: error, warn, info (default), debug, or by module.
+
+Exit codes: 0 ended in order; 1 failed; 2 a wrong or missing setting; 3 a server cannot be reached (commands that end \
+by themselves; `run` waits for it).";
+
 /// A value that no log may show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -60,7 +67,7 @@ pub struct MongoDbSettings {
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_parser = secret)]
     mongodb_uri: Option<Secret>,
     /// File that holds the connection string
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH")]
     mongodb_uri_file: Option<PathBuf>,
     /// Database whose collections are watched
     #[arg(long, env = "MONGODB_DATABASE", default_value = "twin", value_parser = database_name)]
@@ -88,9 +95,9 @@ pub struct RabbitMqSettings {
     #[arg(long, env = "RABBITMQ_URI", hide_env_values = true, value_parser = secret)]
     rabbitmq_uri: Option<Secret>,
     /// File that holds the AMQP URI
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH")]
     rabbitmq_uri_file: Option<PathBuf>,
-    /// Number of ordered partitions; fixed once documents were relayed
+    /// Number of ordered queues, 1 to 256; fixed at the first start
     #[arg(long, env = "PARTITIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub partitions: u16,
 }
@@ -112,14 +119,14 @@ impl RabbitMqSettings {
 /// Where the points are.
 #[derive(Debug, Clone, Args)]
 pub struct QdrantSettings {
-    /// `http://host:port` of Qdrant's gRPC port [required]
+    /// `http://host:port` or `https://host:port` of Qdrant's gRPC port [required]
     #[arg(long, env = "QDRANT_URL")]
     qdrant_url: Option<String>,
     /// API key [also as QDRANT_API_KEY_FILE]
     #[arg(long, env = "QDRANT_API_KEY", hide_env_values = true, value_parser = secret)]
     qdrant_api_key: Option<Secret>,
     /// File that holds the API key
-    #[arg(long, value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH")]
     qdrant_api_key_file: Option<PathBuf>,
 }
 
@@ -127,15 +134,16 @@ impl QdrantSettings {
     /// The URL of the gRPC port.
     ///
     /// # Errors
-    /// Missing, or not `http://host:port`.
+    /// Missing, or neither `http://host:port` nor `https://host:port`.
     pub fn url(&self) -> Result<String, SettingsError> {
-        let missing = || SettingsError::new("QDRANT_URL", "is required (http://host:port of the gRPC port)");
+        let missing =
+            || SettingsError::new("QDRANT_URL", "is required (http://host:port or https://… of the gRPC port)");
         let url = self.qdrant_url.clone().ok_or_else(missing)?;
         let parsed = url::Url::parse(&url).map_err(|error| SettingsError::new("QDRANT_URL", error.to_string()))?;
         let complete = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.port().is_some();
         complete
             .then_some(url)
-            .ok_or_else(|| SettingsError::new("QDRANT_URL", "must be http://host:port of the gRPC port"))
+            .ok_or_else(|| SettingsError::new("QDRANT_URL", "must be http://host:port or https://… of the gRPC port"))
     }
 
     /// The API key, if there is one.
@@ -150,10 +158,11 @@ impl QdrantSettings {
 /// Which model makes the vectors.
 #[derive(Debug, Clone, Args)]
 pub struct EmbeddingSettings {
-    /// Embedding model, by its name on the hub
+    /// Embedding model, by its name on Hugging Face
     #[arg(long, env = "EMBEDDING_MODEL", default_value = "all-MiniLM-L6-v2")]
     pub embedding_model: String,
-    /// Folder with model.onnx and tokenizer.json; without it the model is fetched from the hub
+    /// Folder with model.onnx, config.json, tokenizer.json, tokenizer_config.json and special_tokens_map.json; without
+    /// it the model is fetched from Hugging Face
     #[arg(long, env = "EMBEDDING_MODEL_DIR", value_name = "PATH")]
     pub embedding_model_dir: Option<PathBuf>,
     /// ONNX Runtime's shared library; without it the system's is searched

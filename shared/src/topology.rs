@@ -10,7 +10,8 @@ pub const EXCHANGE: &str = "twin.changes";
 pub const DEAD_LETTERS: &str = "twin.dead-letters";
 
 /// Quorum queues count deliveries. The limit is there only because without one RabbitMQ 3.x requeues to the back,
-/// which would break the order; messages that keep crashing their consumer are quarantined by the consumer itself.
+/// which would break the order. It is never meant to be reached: a message that keeps crashing its consumer holds up its
+/// partition until a person sees to it.
 const DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// Queue of a partition.

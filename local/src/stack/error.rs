@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use crate::ProvisionError;
 use crate::supervisor::SupervisorError;
 
+/// Exit code for a wrong setting.
+pub const EXIT_SETTINGS: u8 = 2;
+
 /// Why a command of the stack did not do what it was asked: one line each that says what to do, with the end of a log where one helps.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
     /// The containers come later.
-    #[error("containers come later; use STACK=native")]
+    #[error("STACK: containers come later; use STACK=native")]
     Containers,
     /// STACK has another value.
-    #[error("STACK={0} is unknown; use STACK=native, or leave it away")]
+    #[error("STACK: {0} is unknown; use STACK=native, or leave it away")]
     UnknownStack(String),
     /// Someone else starts or stops this stack now.
     #[error(
@@ -86,6 +89,14 @@ pub enum StackError {
 }
 
 impl StackError {
+    /// 2 for a wrong setting, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Containers | Self::UnknownStack(_) => EXIT_SETTINGS,
+            _ => 1,
+        }
+    }
+
     /// Signals cannot be listened for.
     pub fn signals(error: io::Error) -> Self {
         Self::Io { what: "listening for signals".to_owned(), error }

@@ -18,7 +18,7 @@ mod test_cdc;
 mod wait;
 
 pub use clean::clean;
-pub use error::StackError;
+pub use error::{EXIT_SETTINGS, StackError};
 pub use fetch::fetch;
 pub use logs::logs;
 pub use search::search;

@@ -16,31 +16,31 @@ pub struct Settings {
     /// Where the servers' programs and the model are kept [default: llm-twin in the user's cache folder]
     #[arg(long, env = "LLM_TWIN_CACHE", global = true)]
     cache: Option<PathBuf>,
-    /// native or containers
+    /// How the servers run: only native so far
     #[arg(long, env = "STACK", default_value = "native", global = true)]
     stack: String,
-    /// MongoDB
+    /// Port of MongoDB
     #[arg(long, env = "LOCAL_MONGODB_PORT", default_value_t = 27017, global = true)]
     pub(crate) mongodb_port: u16,
-    /// RabbitMQ (AMQP)
+    /// Port of RabbitMQ (AMQP)
     #[arg(long, env = "LOCAL_RABBITMQ_PORT", default_value_t = 5672, global = true)]
     pub(crate) rabbitmq_port: u16,
-    /// RabbitMQ's management page and API
+    /// Port of RabbitMQ's management page and API
     #[arg(long, env = "LOCAL_RABBITMQ_MANAGEMENT_PORT", default_value_t = 15672, global = true)]
     pub(crate) rabbitmq_management_port: u16,
-    /// RabbitMQ's command line tools
+    /// Port of RabbitMQ's command line tools
     #[arg(long, env = "LOCAL_RABBITMQ_DISTRIBUTION_PORT", default_value_t = 25672, global = true)]
     pub(crate) rabbitmq_distribution_port: u16,
-    /// Qdrant (gRPC); a real server also takes the port below it for HTTP
+    /// Port of Qdrant (gRPC); a real server also takes the port below it for HTTP
     #[arg(long, env = "LOCAL_QDRANT_PORT", default_value_t = 6334, global = true)]
     pub(crate) qdrant_port: u16,
-    /// The producer's health and metrics
+    /// Port of the producer's health and metrics
     #[arg(long, env = "LOCAL_PRODUCER_PORT", default_value_t = 9101, global = true)]
     pub(crate) producer_port: u16,
-    /// The consumer's health and metrics
+    /// Port of the consumer's health and metrics
     #[arg(long, env = "LOCAL_CONSUMER_PORT", default_value_t = 9102, global = true)]
     pub(crate) consumer_port: u16,
-    /// The retrieval API, when it is started
+    /// Port of the retrieval API, when it is started
     #[arg(long, env = "LOCAL_RETRIEVAL_PORT", default_value_t = 9103, global = true)]
     pub(crate) retrieval_port: u16,
 }

@@ -41,7 +41,9 @@ pub struct ModelInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// ONNX Runtime's library is missing or too old.
-    #[error("ORT_DYLIB_PATH: ONNX Runtime cannot be loaded from {path}: {problem}")]
+    #[error(
+        "ORT_DYLIB_PATH: ONNX Runtime cannot be loaded from {path}: {problem}; set ORT_DYLIB_PATH to libonnxruntime.so"
+    )]
     Runtime {
         /// Where it was searched.
         path: PathBuf,
@@ -59,12 +61,12 @@ pub enum ModelError {
     /// Neither a folder nor a name that fastembed knows.
     #[error("EMBEDDING_MODEL: `{0}` is no model that fastembed knows; set EMBEDDING_MODEL_DIR for one of your own")]
     Unknown(String),
-    /// The hub does not give it.
-    #[error("EMBEDDING_MODEL: the model hub does not give {file}: {problem}; EMBEDDING_MODEL_DIR needs no hub")]
+    /// Hugging Face does not give it.
+    #[error("EMBEDDING_MODEL: Hugging Face does not give {file}: {problem}; EMBEDDING_MODEL_DIR does without")]
     Hub {
         /// The file that was asked for.
         file: String,
-        /// As the hub's client says.
+        /// As its client says.
         problem: String,
     },
     /// As fastembed.
@@ -88,7 +90,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads the model from `EMBEDDING_MODEL_DIR`, or by name from the hub.
+    /// Loads the model from `EMBEDDING_MODEL_DIR`, or by name from Hugging Face.
     ///
     /// # Errors
     /// [`ModelError`], which names the setting to mend.
@@ -240,7 +242,7 @@ fn names(model_code: &str, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The files as they are on the hub: all-MiniLM-L6-v2's and bge-small-en-v1.5's.
+    /// The files as they are on Hugging Face: all-MiniLM-L6-v2's and bge-small-en-v1.5's.
     #[test]
     fn pooling_is_what_the_models_own_file_says() {
         let mean = r#"{"word_embedding_dimension": 384, "pooling_mode_cls_token": false,

@@ -21,8 +21,7 @@ struct Arguments {
     /// Minutes of writes and faults, of each seed
     #[arg(long, env = "MINUTES", default_value_t = 4.0)]
     minutes: f64,
-    /// Kinds of faults: names or beginnings of names, separated by commas; `all`; `none`
-    #[arg(long, env = "FAULTS", default_value = "all")]
+    #[arg(long, env = "FAULTS", default_value = "all", help = faults_help())]
     faults: String,
     /// Writes a second
     #[arg(long, env = "RATE", default_value_t = 12.0)]
@@ -30,6 +29,10 @@ struct Arguments {
     /// Where the reports go
     #[arg(long, env = "CHAOS_REPORTS", default_value = "target/chaos")]
     reports: PathBuf,
+}
+
+fn faults_help() -> String {
+    format!("Kinds of faults, or beginnings of their names (`kill`), separated by commas: {}", Faults::names())
 }
 
 #[derive(Debug, Clone)]

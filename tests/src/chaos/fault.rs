@@ -110,6 +110,14 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(pub(crate) Vec<Fault>);
 
+impl Faults {
+    /// Everything that can be chosen, for people.
+    pub fn names() -> String {
+        let kinds: Vec<String> = Fault::all().into_iter().map(|(name, _)| name).collect();
+        format!("all, none, {}", kinds.join(", "))
+    }
+}
+
 impl FromStr for Faults {
     type Err = anyhow::Error;
 
@@ -120,8 +128,7 @@ impl FromStr for Faults {
             let fitting: Vec<Fault> =
                 Fault::all().into_iter().filter(|(name, _)| fits(name)).map(|(_, fault)| fault).collect();
             if fitting.is_empty() {
-                let names: Vec<String> = Fault::all().into_iter().map(|(name, _)| name).collect();
-                bail!("`{wanted}` is no fault; there are: all, none, {}", names.join(", "));
+                bail!("`{wanted}` is no fault; there are: {}", Self::names());
             }
             chosen.extend(fitting);
         }

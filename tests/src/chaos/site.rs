@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bson::{Document, doc};
-use local::{Installation, MongoDb, MongoDbOptions, Program, Qdrant, RabbitMq, ReplicaSet, free_port};
+use local::{Installation, MongoDb, MongoDbOptions, Private, Program, Qdrant, RabbitMq, ReplicaSet, free_port};
 use mongodb::Client;
 use tokio::time::{sleep, timeout};
 
@@ -113,8 +113,18 @@ impl Site {
     pub(crate) async fn suffer(&mut self, planned: Planned, ledger: &Ledger, client: &Client) -> Result<()> {
         let Planned { fault, lasting, instance, .. } = planned;
         match fault {
-            Fault::Kill(target) => self.kill(target, instance, lasting, ledger, client).await,
-            Fault::Pause(target) => self.pause(target, instance, lasting).await,
+            Fault::Kill(target) => {
+                let number = self.number(target, instance).await;
+                self.kill(target, number).await?;
+                sleep(lasting).await;
+                self.restart(target, number, ledger, client).await
+            }
+            Fault::Pause(target) => {
+                let number = self.number(target, instance).await;
+                self.victim(target, number).pause()?;
+                sleep(lasting).await;
+                self.victim(target, number).resume()
+            }
             Fault::StepDown => {
                 let step_down = doc! { "replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 1 };
                 // The primary may be away already, or end the connection with its office.
@@ -138,77 +148,51 @@ impl Site {
         }
     }
 
-    async fn kill(
-        &mut self,
-        target: Target,
-        instance: usize,
-        lasting: Duration,
-        ledger: &Ledger,
-        client: &Client,
-    ) -> Result<()> {
+    /// Which of its kind is hit: of MongoDB's nodes, the primary.
+    async fn number(&self, target: Target, instance: usize) -> usize {
         match target {
-            Target::Producer | Target::Consumer => {
-                let programs = if target == Target::Producer { &mut self.producers } else { &mut self.consumers };
-                let number = instance % programs.len();
-                let program = &mut programs[number];
+            Target::Producer => instance % self.producers.len(),
+            Target::Consumer => instance % self.consumers.len(),
+            Target::MongoDb => self.primary().await,
+            Target::RabbitMq | Target::Qdrant => 0,
+        }
+    }
+
+    fn victim(&mut self, target: Target, number: usize) -> Victim<'_> {
+        match target {
+            Target::Producer => Victim::Program(&mut self.producers[number]),
+            Target::Consumer => Victim::Program(&mut self.consumers[number]),
+            Target::MongoDb => Victim::Server(&mut self.mongodb.nodes()[number]),
+            Target::RabbitMq => Victim::Server(&mut self.rabbitmq),
+            Target::Qdrant => Victim::Server(&mut self.qdrant),
+        }
+    }
+
+    async fn kill(&mut self, target: Target, number: usize) -> Result<()> {
+        match self.victim(target, number) {
+            Victim::Server(server) => server.kill9().await?,
+            Victim::Program(program) => {
                 program.kill9();
-                count(&mut self.stages, target, &program.last_lines(400));
-                sleep(lasting).await;
-                if target == Target::Producer
-                    && let Some(reached) = checkpoint(client).await
-                {
-                    ledger.note_start(reached).await;
-                }
-                program.start()?;
-            }
-            Target::MongoDb => {
-                let primary = self.primary().await;
-                self.mongodb.nodes()[primary].kill9().await?;
-                sleep(lasting).await;
-                self.mongodb.rejoin(primary)?;
-            }
-            Target::RabbitMq => {
-                self.rabbitmq.kill9().await?;
-                sleep(lasting).await;
-                self.rabbitmq.restart().await?;
-            }
-            Target::Qdrant => {
-                self.qdrant.kill9().await?;
-                sleep(lasting).await;
-                self.qdrant.restart().await?;
+                let lines = program.last_lines(400);
+                count(&mut self.stages, target, &lines);
             }
         }
         Ok(())
     }
 
-    async fn pause(&mut self, target: Target, instance: usize, lasting: Duration) -> Result<()> {
-        match target {
-            Target::Producer | Target::Consumer => {
-                let programs = if target == Target::Producer { &self.producers } else { &self.consumers };
-                let program = &programs[instance % programs.len()];
-                program.pause()?;
-                sleep(lasting).await;
-                program.resume()?;
-            }
-            Target::MongoDb => {
-                let primary = self.primary().await;
-                let node = &self.mongodb.nodes()[primary];
-                node.pause()?;
-                sleep(lasting).await;
-                node.resume()?;
-            }
-            Target::RabbitMq => {
-                self.rabbitmq.pause()?;
-                sleep(lasting).await;
-                self.rabbitmq.resume()?;
-            }
-            Target::Qdrant => {
-                self.qdrant.pause()?;
-                sleep(lasting).await;
-                self.qdrant.resume()?;
-            }
+    async fn restart(&mut self, target: Target, number: usize, ledger: &Ledger, client: &Client) -> Result<()> {
+        if target == Target::Producer
+            && let Some(reached) = checkpoint(client).await
+        {
+            ledger.note_start(reached).await;
         }
-        Ok(())
+        if target == Target::MongoDb {
+            return Ok(self.mongodb.rejoin(number)?);
+        }
+        match self.victim(target, number) {
+            Victim::Program(program) => Ok(program.start()?),
+            Victim::Server(server) => Ok(server.restart().await?),
+        }
     }
 
     /// The node that takes writes; between two primaries, any.
@@ -227,6 +211,28 @@ impl Site {
             tails.collect::<Vec<_>>().join("\n")
         };
         format!("{}\n{}", tail("producer", &self.producers), tail("consumer", &self.consumers))
+    }
+}
+
+/// What a fault hits.
+enum Victim<'a> {
+    Program(&'a mut Program),
+    Server(&'a mut Private),
+}
+
+impl Victim<'_> {
+    fn pause(self) -> Result<()> {
+        match self {
+            Self::Program(program) => Ok(program.pause()?),
+            Self::Server(server) => Ok(server.pause()?),
+        }
+    }
+
+    fn resume(self) -> Result<()> {
+        match self {
+            Self::Program(program) => Ok(program.resume()?),
+            Self::Server(server) => Ok(server.resume()?),
+        }
     }
 }
 

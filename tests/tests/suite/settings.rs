@@ -50,6 +50,29 @@ fn a_missing_or_wrong_setting_is_named_in_one_line() {
 }
 
 #[test]
+fn a_port_in_use_is_said_after_what_else_is_wrong() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let in_use = |setting| format!("{setting}: cannot listen on {address}: in use; choose another");
+    let producer = ("PRODUCER_HTTP_LISTEN", address.as_str());
+    let consumer = ("CONSUMER_HTTP_LISTEN", address.as_str());
+    assert_names(&run("producer", &["run"], &[MONGODB, RABBITMQ, producer]), 2, &in_use("PRODUCER_HTTP_LISTEN"));
+    assert_names(&run("consumer", &["run"], &[QDRANT, RABBITMQ, consumer]), 2, &in_use("CONSUMER_HTTP_LISTEN"));
+    assert_names(&run("producer", &["run"], &[MONGODB, producer]), 2, "RABBITMQ_URI");
+    assert_names(&run("producer", &["run"], &[RABBITMQ, producer]), 2, "MONGODB_URI");
+    assert_names(&run("consumer", &["run"], &[RABBITMQ, consumer]), 2, "QDRANT_URL");
+}
+
+#[test]
+fn the_local_stack_names_a_wrong_setting_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = |environment| run_in(folder.path(), "local", &["start"], &[environment]);
+    for (setting, wrong) in [("STACK", "foo"), ("STACK", "containers"), ("LOCAL_QDRANT_PORT", "abc")] {
+        assert_names(&local((setting, wrong)), 2, &format!("error: {setting}: "));
+    }
+}
+
+#[test]
 fn a_secret_is_never_shown() {
     for uri in [
         "http://user:hunter2@host",
@@ -124,6 +147,12 @@ fn the_format_of_log_lines_may_stand_before_and_after_the_command() {
         assert_names(&run("producer", &arguments, &[MONGODB]), 3, "MongoDB");
     }
     assert_names(&run("producer", &["status", "--log-format", "xml"], &[MONGODB]), 2, "LOG_FORMAT");
+    for arguments in [["--log-format", "json", "run"], ["run", "--log-format", "json"]] {
+        assert_names(&run("consumer", &arguments, &[RABBITMQ]), 2, "QDRANT_URL");
+    }
+    for arguments in [["--log-format", "json", "search", "x"], ["search", "x", "--log-format", "json"]] {
+        assert_names(&run("retrieval", &arguments, &[]), 2, "QDRANT_URL");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
