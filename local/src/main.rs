@@ -90,8 +90,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
 /// The variable of the argument at fault.
 fn setting(error: &clap::Error) -> Option<String> {
     let Some(ContextValue::String(at_fault)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = at_fault.split_whitespace().next()?.strip_prefix("--")?;
     let command = Arguments::command();
-    let argument = command.get_arguments().find(|argument| argument.to_string() == *at_fault)?;
+    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag))?;
     argument.get_env().map(|name| name.to_string_lossy().into_owned())
 }
 
