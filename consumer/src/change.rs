@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
+use shared::topology::DELIVERY_LIMIT;
 use shared::{ChangeEvent, Identity};
 
 /// The message that an event came in: what its dead letter would be made of.
@@ -26,7 +27,8 @@ impl Message {
             Some(AMQPValue::LongUInt(count)) => *count,
             _ => 0,
         };
-        before.saturating_add(1)
+        // The queues' own limit: what is higher was not counted by a broker.
+        if before > DELIVERY_LIMIT { 1 } else { before + 1 }
     }
 }
 

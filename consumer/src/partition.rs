@@ -134,7 +134,7 @@ impl DeadLetters for PartitionDeadLetters {
     async fn send(&self, message: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
         metrics::counter!("twin_consumer_dead_letters_total", "reason" => postmark.reason).increment(1);
         let postmark = Postmark { partition: Some(self.partition), ..postmark };
-        let sending = dead_letter::send(&self.channel, &message.body, message.properties.clone(), &postmark);
+        let sending = dead_letter::send(&self.channel, &message.body, &message.properties, &postmark);
         self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))
     }
 }

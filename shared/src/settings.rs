@@ -139,8 +139,14 @@ impl QdrantSettings {
         let missing =
             || SettingsError::new("QDRANT_URL", "is required (http://host:port or https://… of the gRPC port)");
         let url = self.qdrant_url.clone().ok_or_else(missing)?;
-        let parsed = url::Url::parse(&url).map_err(|error| SettingsError::new("QDRANT_URL", error.to_string()))?;
-        let complete = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.port().is_some();
+        let wrong = |_| SettingsError::new("QDRANT_URL", "is not http://host:port");
+        let parsed = url::Url::parse(&url).map_err(wrong)?;
+        let bare = parsed.username().is_empty()
+            && parsed.password().is_none()
+            && parsed.query().is_none()
+            && matches!(parsed.path(), "" | "/");
+        let complete =
+            matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.port().is_some() && bare;
         complete
             .then_some(url)
             .ok_or_else(|| SettingsError::new("QDRANT_URL", "must be http://host:port or https://… of the gRPC port"))
@@ -149,9 +155,14 @@ impl QdrantSettings {
     /// The API key, if there is one.
     ///
     /// # Errors
-    /// The file that should hold it cannot be read.
+    /// The file that should hold it cannot be read, or it is no key.
     pub fn api_key(&self) -> Result<Option<Secret>, SettingsError> {
-        optional("QDRANT_API_KEY", self.qdrant_api_key.as_ref(), self.qdrant_api_key_file.as_deref())
+        let key = optional("QDRANT_API_KEY", self.qdrant_api_key.as_ref(), self.qdrant_api_key_file.as_deref())?;
+        // It travels as a header. The client would say so too, and quote it.
+        if key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(SettingsError::new("QDRANT_API_KEY", "may only hold visible ASCII characters, and no blank"));
+        }
+        Ok(key)
     }
 }
 
@@ -273,11 +284,17 @@ fn secret(value: &str) -> Result<Secret, String> {
     if value.is_empty() { Err("is empty".into()) } else { Ok(Secret(value.to_owned())) }
 }
 
+/// MongoDB's own databases, which it does not let be watched, and the producer's.
+const NOT_WATCHED: [&str; 4] = ["admin", "config", "local", "twin_cdc"];
+
 /// MongoDB's own rule for database names on Linux, so that a bad one is said at start and not by a server.
 fn database_name(name: &str) -> Result<String, String> {
     let forbidden = |c: char| matches!(c, '/' | '\\' | '.' | ' ' | '"' | '$' | '\0');
     if name.is_empty() || name.len() > 63 || name.contains(forbidden) {
         return Err("is not a name that MongoDB allows".into());
+    }
+    if NOT_WATCHED.contains(&name) {
+        return Err("is a database that cannot be watched".into());
     }
     Ok(name.to_owned())
 }

@@ -12,7 +12,7 @@ pub const DEAD_LETTERS: &str = "twin.dead-letters";
 /// Quorum queues count deliveries. The limit is there only because without one RabbitMQ 3.x requeues to the back,
 /// which would break the order. It is never meant to be reached: a message that keeps crashing its consumer holds up its
 /// partition until a person sees to it.
-const DELIVERY_LIMIT: i64 = 1_000_000;
+pub const DELIVERY_LIMIT: u32 = 1_000_000;
 
 /// Queue of a partition.
 pub fn partition_queue(partition: u16) -> String {
@@ -46,7 +46,7 @@ async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> 
 fn quorum_arguments() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT.into()));
     arguments
 }
 

@@ -88,6 +88,10 @@ fn a_secret_is_never_shown() {
         assert_hidden(&run("producer", &["run"], &[MONGODB, ("RABBITMQ_URI", uri)]), "RABBITMQ_URI");
         assert_hidden(&run("consumer", &["run"], &[QDRANT, ("RABBITMQ_URI", uri)]), "RABBITMQ_URI");
     }
+    assert_hidden(&run("retrieval", &["search", "x"], &[QDRANT, ("QDRANT_API_KEY", "hunter2\n")]), "QDRANT_API_KEY");
+    for url in ["http://user:hunter2@host:6334", "http://host:6334/?key=hunter2", "hunter2"] {
+        assert_hidden(&run("retrieval", &["search", "x"], &[("QDRANT_URL", url)]), "QDRANT_URL");
+    }
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "TYPES=posts\nRABBITMQ_URI=amqp://guest:hunter2 x@host\n").unwrap();
     assert_hidden(&run_in(folder.path(), "producer", &["run"], &[MONGODB]), ".env: line 2");
