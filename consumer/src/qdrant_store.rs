@@ -1,29 +1,25 @@
 //! The vector store on Qdrant. Every write waits until it is durable.
 
+mod page;
+mod record;
+
 use std::collections::{BTreeSet, HashMap};
 
-use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, DeletePointsBuilder, Filter, GetPointsBuilder, PayloadIncludeSelector, PointId,
-    PointStruct, PointsIdsList, RetrievedPoint, ScrollPointsBuilder, UpsertPointsBuilder, Value, Vector, WriteOrdering,
-    WriteOrderingType,
+    PointStruct, PointsIdsList, RetrievedPoint, ScrollPointsBuilder, ScrollResponse, UpsertPointsBuilder,
+    WriteOrdering, WriteOrderingType,
 };
 use qdrant_client::{Payload, Qdrant};
-use serde::Deserialize;
 use shared::index::{AUTHORS, Index, of_document, uuid_of};
-use shared::{BUCKETS, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
+use shared::{BUCKETS, DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::store::{Standing, Swap, VectorStore};
-
-/// Points in one request.
-const PAGE: usize = 256;
-/// Bytes of texts in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
-const REQUEST_BYTES: usize = 8 << 20;
-/// What a point's vectors take at most, roughly: a thousand numbers and the terms of a chunk.
-const VECTOR_BYTES: usize = 8 << 10;
+use page::{PAGE, VECTOR_BYTES, pages, text_bytes};
+use record::{STANDING_FIELDS, floor_id, is_deleted, manifest_of, record_point, revision_of, unreadable};
 
 /// One index on Qdrant.
 pub struct QdrantStore {
@@ -72,6 +68,22 @@ impl QdrantStore {
         let wanted = GetPointsBuilder::new(collection, ids).with_payload(include(fields));
         let points = self.qdrant.get_points(wanted).await?.result;
         Ok(points.into_iter().filter_map(|point| Some((uuid_of(point.id.as_ref()?)?, point))).collect())
+    }
+
+    /// A page of the points that match.
+    async fn scroll(
+        &self,
+        collection: &str,
+        matching: Filter,
+        fields: &[&str],
+        from: Option<PointId>,
+    ) -> Result<ScrollResponse, StoreError> {
+        let mut page =
+            ScrollPointsBuilder::new(collection).filter(matching).limit(PAGE as u32).with_payload(include(fields));
+        if let Some(offset) = from {
+            page = page.offset(offset);
+        }
+        Ok(self.qdrant.scroll(page).await?)
     }
 
     async fn upsert(&self, collection: &str, points: Vec<PointStruct>, only: Option<Filter>) -> Result<(), StoreError> {
@@ -151,14 +163,7 @@ impl VectorStore for QdrantStore {
         let mut chunks = Vec::new();
         let mut from: Option<PointId> = None;
         loop {
-            let mut scroll = ScrollPointsBuilder::new(&self.index.chunks)
-                .filter(of_document(identity))
-                .limit(PAGE as u32)
-                .with_payload(include(&["revision"]));
-            if let Some(offset) = from {
-                scroll = scroll.offset(offset);
-            }
-            let page = self.qdrant.scroll(scroll).await?;
+            let page = self.scroll(&self.index.chunks, of_document(identity), &["revision"], from).await?;
             // An id of another kind is not ours, and a chunk whose revision cannot be read belongs to nothing newer.
             chunks.extend(page.result.iter().filter_map(|point| {
                 let id = uuid_of(point.id.as_ref()?)?;
@@ -192,14 +197,8 @@ impl VectorStore for QdrantStore {
             Condition::matches("type", document_type.as_str().to_owned()),
             Condition::matches("bucket", buckets),
         ]);
-        let mut scroll = ScrollPointsBuilder::new(self.records(document_type))
-            .filter(ours)
-            .limit(PAGE as u32)
-            .with_payload(include(&["type", "id_kind", "entry_id"]));
-        if let Some(offset) = from {
-            scroll = scroll.offset(offset);
-        }
-        let page = self.qdrant.scroll(scroll).await?;
+        let identifying = ["type", "id_kind", "entry_id"];
+        let page = self.scroll(self.records(document_type), ours, &identifying, from).await?;
         // No event can be about a record that does not say whose it is.
         let identity = |point: RetrievedPoint| {
             let id = point.id;
@@ -234,111 +233,10 @@ impl VectorStore for QdrantStore {
     }
 }
 
-/// All of a manifest but its text, which can be megabytes and decides nothing.
-const STANDING_FIELDS: [&str; 16] = [
-    "type",
-    "id_kind",
-    "entry_id",
-    "revision",
-    "deleted",
-    "error",
-    "source_hash",
-    "fingerprint",
-    "chunk_ids",
-    "chunk_hashes",
-    "author_id",
-    "author_full_name",
-    "platform",
-    "link",
-    "title",
-    "language",
-];
-
-/// `None` where it is damaged.
-fn manifest_of(point: &RetrievedPoint) -> Option<Manifest> {
-    let mut payload = Payload::from(point.payload.clone());
-    payload.insert("cleaned_text", "");
-    let damaged = |error: &_| tracing::warn!(id = ?point.id, error = %error, "damaged manifest");
-    Manifest::from_payload(payload).inspect_err(damaged).ok()
-}
-
-/// Nothing can be compared with such a record, nor swapped for it.
-fn unreadable(identity: &Identity) {
-    let id = identity.manifest_id();
-    tracing::error!(document = %identity, %id, "record without a readable revision: delete this point and resync");
-}
-
-fn revision_of(point: &RetrievedPoint) -> Result<Revision, StoreError> {
-    #[derive(Deserialize)]
-    struct Fields {
-        revision: Revision,
-    }
-    let revision = point.payload.get("revision").cloned().unwrap_or_default();
-    let fields = Payload::from(HashMap::from([("revision", revision)]));
-    fields.deserialize::<Fields>().map(|fields| fields.revision).map_err(|_| StoreError::Damaged("revision"))
-}
-
-fn is_deleted(point: &RetrievedPoint) -> bool {
-    point.payload.get("deleted").and_then(Value::as_bool).unwrap_or(false)
-}
-
-fn record_point(id: Uuid, payload: Payload) -> PointStruct {
-    PointStruct::new(id.to_string(), HashMap::<String, Vector>::new(), payload)
-}
-
-fn floor_id(document_type: DocumentType, partition: u16) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, format!("floor\0{document_type}\0{partition}").as_bytes())
-}
-
 fn include(fields: &[&str]) -> SelectorOptions {
     SelectorOptions::Include(PayloadIncludeSelector { fields: fields.iter().map(ToString::to_string).collect() })
 }
 
 fn strong() -> WriteOrdering {
     WriteOrdering { r#type: WriteOrderingType::Strong.into() }
-}
-
-/// Items in pages of at most [`PAGE`] and [`REQUEST_BYTES`], at least one in each.
-fn pages<T>(items: impl IntoIterator<Item = T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
-    let (mut pages, mut bytes): (Vec<Vec<T>>, usize) = (Vec::new(), 0);
-    for item in items {
-        let more = size(&item);
-        match pages.last_mut() {
-            Some(page) if page.len() < PAGE && bytes + more <= REQUEST_BYTES => {
-                page.push(item);
-                bytes += more;
-            }
-            _ => {
-                pages.push(vec![item]);
-                bytes = more;
-            }
-        }
-    }
-    pages
-}
-
-fn text_bytes(payload: &HashMap<String, Value>) -> usize {
-    fn size(value: &Value) -> usize {
-        match &value.kind {
-            Some(Kind::StringValue(text)) => text.len(),
-            Some(Kind::ListValue(list)) => list.values.iter().map(size).sum(),
-            Some(Kind::StructValue(fields)) => fields.fields.values().map(size).sum(),
-            Some(Kind::NullValue(_) | Kind::BoolValue(_) | Kind::IntegerValue(_) | Kind::DoubleValue(_)) | None => 8,
-        }
-    }
-    payload.values().map(size).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_bounded_in_points_and_in_bytes() {
-        let sizes = |items: Vec<usize>| pages(items, |item| *item).iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(vec![1; 2 * PAGE + 1]), [PAGE, PAGE, 1]);
-        assert_eq!(sizes(vec![REQUEST_BYTES / 2; 3]), [2, 1]);
-        assert_eq!(sizes(vec![REQUEST_BYTES * 3, 1, 1]), [1, 2], "what is too large goes alone");
-        assert!(sizes(Vec::new()).is_empty());
-    }
 }
