@@ -60,7 +60,7 @@ async fn until_consumer_is_at(world: &World, stage: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_consumer_in_mid_flow_loses_nothing_and_leaves_nothing_behind() {
     let mut world = World::started().await;
-    let mut stages = ["embed", "grace", "write chunks", "grace", "embed", "grace"].into_iter();
+    let mut stages = ["embed", "grace", "write chunks", "write manifests", "read back", "grace"].into_iter();
     write_mix(&mut world, async |world, _| {
         until_consumer_is_at(world, stages.next().unwrap()).await;
         world.consumer.kill9();
