@@ -52,5 +52,6 @@ pub use layout::Layout;
 pub use program::Program;
 pub use provision::{
     Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision,
+    python_packages,
 };
 pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

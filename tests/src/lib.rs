@@ -2,8 +2,10 @@
 //! MongoDB with the index without any code of the pipeline.
 
 mod audit;
+pub mod bench;
 mod deadline;
 mod servers;
+pub mod text;
 mod world;
 
 pub use audit::{Audit, audit};

@@ -1,0 +1,159 @@
+//! Index: our consumer against bare embedding of the very same chunks, and against a plain pipeline in Python.
+
+use anyhow::{Context, Result, ensure};
+use local::Step;
+use qdrant_client::qdrant::CountPointsBuilder;
+use shared::index::CHUNKS;
+
+use super::broker::Broker;
+use super::corpus::Corpus;
+use super::cpu::{Meter, Used, memory};
+use super::embedding::Bare;
+use super::report::Report;
+use super::rivals::{self, Indexed};
+use super::samples::median;
+use super::site::{Bench, ROUNDS};
+
+/// Text of each kind: some ten seconds of embedding.
+const BYTES: usize = 200_000;
+/// Counts a change once its chunks and its manifest are written.
+pub(super) const APPLIED: &str = "twin_consumer_changes_total";
+
+struct Round {
+    /// CPU of the consumer, Qdrant and the broker.
+    ours: Used<3>,
+    /// Bytes that the consumer held at most.
+    memory: f64,
+    bare: Used<1>,
+    python: Indexed,
+}
+
+/// One kind of documents, and the texts that the model is given for them.
+struct Task {
+    corpus: Corpus,
+    texts: Vec<String>,
+    tokens: f64,
+}
+
+/// Measures.
+///
+/// # Errors
+/// A server or a program fails, or not all was indexed.
+pub async fn index(bench: &Bench) -> Result<Report> {
+    let step = bench.step("index");
+    let mut bare = Bare::load(&bench.embedding(), bench.threads)?;
+    let mut tasks = Vec::new();
+    for corpus in Corpus::all(bench.amount(BYTES), bench.data.as_deref())? {
+        let texts = corpus.embedded_texts(bare.tokens());
+        let tokens = bare.count(&texts) as f64;
+        tasks.push((Task { corpus, texts, tokens }, Vec::new()));
+    }
+    for number in 1..=ROUNDS {
+        for (task, rounds) in &mut tasks {
+            let of = format!("round {number} of {ROUNDS}, {} {}", task.corpus.documents.len(), task.corpus.name);
+            rounds.push(round(bench, &mut bare, task, &step, &of).await?);
+        }
+    }
+    let mut report = Report::default();
+    overall(&mut report, &tasks);
+    for (task, rounds) in &tasks {
+        kind(&mut report, task, rounds, bench.threads);
+    }
+    step.done(format!("{ROUNDS} rounds of {} kinds", tasks.len()));
+    Ok(report)
+}
+
+async fn round(bench: &Bench, bare: &mut Bare, task: &Task, step: &Step, of: &str) -> Result<Round> {
+    step.doing(&format!("{of}: our consumer"));
+    let (ours, memory) = ours(bench, task).await?;
+    step.doing(&format!("{of}: bare embedding"));
+    let bare = bare.embed(&task.texts)?;
+    step.doing(&format!("{of}: plain Python"));
+    let (site, file) = (bench.site().await?, task.corpus.file()?);
+    let python = rivals::index(bench, &site, file.path()).await?;
+    ensure!(python.documents == task.corpus.documents.len(), "the rival left documents out");
+    bench.clear(site).await?;
+    Ok(Round { ours, memory, bare, python })
+}
+
+/// From the first publish to the last manifest written.
+async fn ours(bench: &Bench, task: &Task) -> Result<(Used<3>, f64)> {
+    let site = bench.site().await?;
+    let broker = Broker::connect(&site.rabbitmq_uri).await?;
+    let letters = task.corpus.letters()?;
+    let mut consumer = site.consumer()?;
+    consumer.start().await?;
+    let pids = [consumer.pid()?, site.qdrant.pid().context("qdrant runs")?, bench.server_pids()?[1]];
+    let meter = Meter::start(pids)?;
+    broker.publish(&letters, |_| ()).await?;
+    consumer.reaches(APPLIED, letters.len() as f64).await?;
+    let used = meter.read()?;
+    let memory = memory(consumer.pid()?)?.peak as f64;
+    consumer.stop().await?;
+    let count = CountPointsBuilder::new(CHUNKS).exact(true);
+    let held = site.qdrant_client()?.count(count).await?.result.context("a count")?.count;
+    ensure!(held == task.texts.len() as u64, "{held} chunks in the index instead of {}", task.texts.len());
+    bench.clear(site).await?;
+    Ok((used, memory))
+}
+
+fn overall(report: &mut Report, tasks: &[(Task, Vec<Round>)]) {
+    report.section(format!("Index: {} kinds of documents, all together", tasks.len()));
+    let whole = |of: fn(&Round) -> f64| {
+        let each = (0..ROUNDS).map(|number| tasks.iter().map(|(_, rounds)| of(&rounds[number])).sum());
+        each.collect::<Vec<f64>>()
+    };
+    let (ours, bare, python) =
+        (whole(|round| round.ours.seconds), whole(|round| round.bare.seconds), whole(|round| round.python.seconds));
+    let against = |rival: &[f64]| {
+        let pairs: Vec<f64> = rival.iter().zip(&ours).map(|(rival, ours)| rival / ours).collect();
+        median(&pairs, |ratio| *ratio)
+    };
+    report.ratio("index_vs_embedding", "consumer / bare embedding of its chunks", against(&bare));
+    report.ratio("index_vs_python", "consumer / plain Python", against(&python));
+    let outside = 1.0 - against(&bare);
+    report.figure(
+        "index_share_outside_embedding",
+        "share of the consumer's time outside embedding",
+        outside * 100.0,
+        "%",
+    );
+}
+
+fn kind(report: &mut Report, task: &Task, rounds: &[Round], threads: usize) {
+    let Task { corpus: Corpus { name, documents }, texts, tokens } = task;
+    let (documents, chunks) = (documents.len() as f64, texts.len());
+    report
+        .section(format!("Index, {name}: {documents} documents, {chunks} chunks, {tokens} tokens, {threads} threads"));
+    let of = |of: &dyn Fn(&Round) -> f64| median(rounds, of);
+    let key = |what: &str| format!("index_{name}_{what}");
+    let mut figure = |what: &str, said: &str, value: f64, unit| report.figure(key(what), said, value, unit);
+    figure("documents_per_second", "our consumer", of(&|round| documents / round.ours.seconds), "documents/s");
+    figure("tokens_per_second", "our consumer", of(&|round| tokens / round.ours.seconds), "tokens/s");
+    figure("embedding_tokens_per_second", "bare embedding", of(&|round| tokens / round.bare.seconds), "tokens/s");
+    figure("python_documents_per_second", "plain Python", of(&|round| documents / round.python.seconds), "documents/s");
+    figure(
+        "tokens_per_cpu_second",
+        "our consumer, its own CPU",
+        of(&|round| tokens / round.ours.cpu[0]),
+        "tokens/CPU s",
+    );
+    figure(
+        "embedding_tokens_per_cpu_second",
+        "bare embedding",
+        of(&|round| tokens / round.bare.cpu[0]),
+        "tokens/CPU s",
+    );
+    let python = |round: &Round| round.python.tokens as f64 / round.python.cpu_seconds;
+    figure("python_tokens_per_cpu_second", "plain Python, tokens that it embedded", of(&python), "tokens/CPU s");
+    figure("python_chunks", "chunks that plain Python makes", of(&|round| round.python.chunks as f64), "chunks");
+    figure("python_tokens", "tokens that it embeds", of(&|round| round.python.tokens as f64), "tokens");
+    figure("cpu_seconds_qdrant", "CPU of Qdrant meanwhile", of(&|round| round.ours.cpu[1]), "CPU s");
+    figure("cpu_seconds_broker", "CPU of the broker meanwhile", of(&|round| round.ours.cpu[2]), "CPU s");
+    figure("memory", "most memory of our consumer", of(&|round| round.memory / 1e6), "MB");
+    figure("python_memory", "most memory of plain Python", of(&|round| round.python.memory_bytes / 1e6), "MB");
+    let (bare, python) =
+        (of(&|round| round.bare.seconds / round.ours.seconds), of(&|round| round.python.seconds / round.ours.seconds));
+    report.ratio(key("vs_embedding"), "consumer / bare embedding", bare);
+    report.ratio(key("vs_python"), "consumer / plain Python", python);
+}
