@@ -101,22 +101,31 @@ fn settle(answer: Option<lapin::Result<Confirmation>>) -> Result<()> {
     Ok(())
 }
 
-/// Events a second, from the first that counts to the last: what came before the first is no part of the rate.
+/// Events a second once all is under way: the first fifth is left out, in which buffers and windows fill.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
+    lead: usize,
     first: Option<(Instant, usize)>,
     last: (Instant, usize),
 }
 
+/// So many of all do not count.
+pub(super) fn lead(all: usize) -> usize {
+    all / 5
+}
+
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self { first: None, last: (Instant::now(), 0) }
+    /// Of so many.
+    pub(super) fn new(all: usize) -> Self {
+        Self { lead: lead(all), first: None, last: (Instant::now(), 0) }
     }
 
     /// So many so far.
     pub(super) fn reached(&mut self, count: usize) {
         self.last = (Instant::now(), count);
-        self.first.get_or_insert(self.last);
+        if count >= self.lead {
+            self.first.get_or_insert(self.last);
+        }
     }
 
     pub(super) fn per_second(&self) -> f64 {

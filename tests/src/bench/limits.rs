@@ -60,7 +60,7 @@ pub(super) async fn limits(
 }
 
 async fn publish(broker: &Broker, letters: &[Letter]) -> Result<Pace> {
-    let mut pace = Pace::new();
+    let mut pace = Pace::new(letters.len());
     broker.publish(letters, |done| pace.reached(done)).await?;
     Ok(pace)
 }
@@ -76,7 +76,7 @@ pub(super) async fn drain(database: &Database, from: Timestamp, count: usize) ->
     let aggregate = rawdoc! {"aggregate": 1, "pipeline": pipeline, "cursor": {}, "readConcern": {"level": "majority"}};
     let cursor = database.run_raw_cursor_command(aggregate).cursor_type(CursorType::TailableAwait).max_time(AWAIT);
     let mut batches = cursor.batch().await?;
-    let (mut pace, mut done) = (Pace::new(), 0);
+    let (mut pace, mut done) = (Pace::new(count), 0);
     while done < count {
         let batch = batches.next().await.context("the stream goes on")??;
         let events = batch.doc_slices()?.into_iter().count();

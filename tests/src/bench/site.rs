@@ -1,10 +1,12 @@
 //! What all parts of a run stand on: servers of its own, our programs, the rivals' packages.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use bson::{Document, doc};
 use local::{Installation, MongoDb, MongoDbOptions, Progress, Qdrant, RabbitMq, Step};
-use mongodb::{Client, Database};
+use mongodb::{Client, Collection, Database};
 use shared::settings::EmbeddingSettings;
 use uuid::Uuid;
 
@@ -15,6 +17,8 @@ pub(super) const PARTITIONS: u16 = 8;
 
 /// Times that everything compared is run, in turn.
 pub(super) const ROUNDS: usize = 3;
+
+const BEGUN_WITHIN: Duration = Duration::from_secs(30);
 
 /// A run: MongoDB and RabbitMQ, started once.
 pub struct Bench {
@@ -123,6 +127,24 @@ impl Site {
     /// The consumer for this site.
     pub(super) fn consumer(&self) -> Result<Service> {
         Service::new("consumer", &self.environment)
+    }
+
+    /// The producers' checkpoints.
+    pub(super) fn checkpoints(&self) -> Collection<Document> {
+        self.database.client().database("twin_cdc").collection("checkpoints")
+    }
+
+    /// Waits until the producer has stored where it begins: what is committed from then on is relayed. (It calls itself ready before, as a standby.)
+    pub(super) async fn beginning(&self) -> Result<Document> {
+        let begun = Instant::now();
+        loop {
+            let stored = doc! {"_id": self.database.name(), "saved_at": {"$exists": true}};
+            if let Some(checkpoint) = self.checkpoints().find_one(stored).await? {
+                return Ok(checkpoint);
+            }
+            ensure!(begun.elapsed() < BEGUN_WITHIN, "the producer stores no checkpoint");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A client of its Qdrant.
