@@ -30,16 +30,19 @@ pub(super) struct RawDocument {
     pub(super) fields: Map<String, Value>,
 }
 
+/// Makes up a document's fields.
+type Make = fn(&mut Text) -> Value;
+
 impl Corpus {
     /// All three, each of about so many bytes of text. `data` may hold `articles.jsonl` and `posts.jsonl`; what it does not hold is made up.
     pub(super) fn all(bytes: usize, data: Option<&Path>) -> Result<Vec<Self>> {
         let mut text = Text::new(2);
-        let kinds: [(&str, DocumentType, fn(&mut Text) -> Value); 3] = [
+        let kinds: [(&str, DocumentType, Make); 3] = [
             ("articles", DocumentType::Articles, article),
             ("posts", DocumentType::Posts, post),
             ("code", DocumentType::Repositories, repository),
         ];
-        let corpus = |(name, document_type, make): (&'static str, DocumentType, fn(&mut Text) -> Value)| {
+        let corpus = |(name, document_type, make): (&'static str, DocumentType, Make)| {
             let file = data.map(|folder| folder.join(format!("{name}.jsonl"))).filter(|file| file.exists());
             let documents = match file {
                 Some(file) => evenly(read(document_type, &file)?, bytes),

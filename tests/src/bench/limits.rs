@@ -1,7 +1,6 @@
 //! What MongoDB and the broker can do with nothing in between: the change stream drained and forgotten, and the same bytes published, both at once and
 //! unconnected. No relay can be faster than the slower of the two.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -28,35 +27,18 @@ impl Limits {
     }
 }
 
-/// Both at once. Whoever is done first begins again until the other is done too, so that neither is measured alone; only the first passes count.
+/// Both at once, each once: the work of a relay without what connects it.
 pub(super) async fn limits(
     database: &Database,
     from: Timestamp,
     broker: &Broker,
     letters: &[Letter],
 ) -> Result<Limits> {
-    let passes = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    let goes_on = |me: usize| {
-        passes[me].fetch_add(1, Ordering::SeqCst);
-        passes[1 - me].load(Ordering::SeqCst) == 0
-    };
-    let draining = async {
-        let pace = drain(database, from, letters.len()).await?;
-        while goes_on(0) {
-            drain(database, from, letters.len()).await?;
-        }
-        Ok::<_, anyhow::Error>(pace)
-    };
-    let publishing = async {
-        let pace = publish(broker, letters).await?;
-        // In small portions: the last one is half done when the other side is ready.
-        while goes_on(1) {
-            publish(broker, &letters[..letters.len().min(500)]).await?;
-        }
-        Ok::<_, anyhow::Error>(pace)
-    };
-    let (drain, publish) = tokio::try_join!(draining, publishing)?;
-    Ok(Limits { drain: drain.per_second(), publish: publish.per_second() })
+    let (database, count) = (database.clone(), letters.len());
+    // On a thread of its own: neither waits for the other's turn.
+    let draining = tokio::spawn(async move { drain(&database, from, count).await });
+    let publish = publish(broker, letters).await?;
+    Ok(Limits { drain: draining.await??.per_second(), publish: publish.per_second() })
 }
 
 async fn publish(broker: &Broker, letters: &[Letter]) -> Result<Pace> {
