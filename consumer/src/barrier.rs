@@ -6,7 +6,6 @@ use shared::{DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::error::{PartitionError, StoreError};
-use crate::patience::patiently;
 use crate::plan::tombstone;
 use crate::store::{Standing, VectorStore};
 use crate::sync::Synchronizer;
@@ -41,11 +40,11 @@ impl<S: VectorStore> Synchronizer<S> {
     pub async fn pass(&self, barrier: Barrier) -> Result<BTreeSet<Uuid>, PartitionError> {
         let Barrier { document_type, partition, .. } = barrier;
         let floor = barrier.tombstone_revision();
-        patiently("raise floor", || self.store().raise_floor(document_type, partition, floor)).await?;
+        self.patience().ask("raise floor", || self.store().raise_floor(document_type, partition, floor)).await?;
         let (mut stale, mut from) = (BTreeSet::new(), None);
         loop {
             let page = || self.store().recorded(document_type, partition, from.clone());
-            let (identities, next) = patiently("list records", page).await?;
+            let (identities, next) = self.patience().ask("list records", page).await?;
             stale.extend(self.bury(identities, barrier).await?);
             from = next;
             if from.is_none() {
@@ -58,6 +57,7 @@ impl<S: VectorStore> Synchronizer<S> {
         let mut stale = BTreeSet::new();
         let mut open = identities;
         while !open.is_empty() {
+            tracing::trace!(target: "stage", "read");
             let standings = self.read(open.iter()).await?;
             let (older, passed): (Vec<Identity>, Vec<Identity>) =
                 open.into_iter().partition(|identity| is_older(&standings[identity], barrier));
@@ -69,11 +69,15 @@ impl<S: VectorStore> Synchronizer<S> {
                 |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
             let swaps =
                 older.iter().map(swap).collect::<Result<Vec<_>, _>>().map_err(|_| StoreError::Damaged("record"))?;
-            patiently("bury records", || self.store().swap(&swaps)).await?;
+            tracing::trace!(target: "stage", "write manifests");
+            self.patience().ask("bury records", || self.store().swap(&swaps)).await?;
+            tracing::trace!(target: "stage", "read back");
             let after = self.read(older.iter()).await?;
             for identity in &older {
-                if after[identity].revision() == barrier.tombstone_revision() {
-                    stale.extend(standings[identity].listed().difference(&after[identity].listed()));
+                let (before, after) = (&standings[identity], &after[identity]);
+                if after.revision() == barrier.tombstone_revision() {
+                    stale.extend(before.listed().difference(&after.listed()));
+                    stale.extend(self.leftovers(identity, after, before.damaged).await?);
                 }
             }
             // Read once more: those buried have passed, those that lost their compare-and-set are judged again.

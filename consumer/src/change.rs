@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lapin::BasicProperties;
+use lapin::types::AMQPValue;
 use shared::{ChangeEvent, Identity};
 
 /// The message that an event came in: what its dead letter would be made of.
@@ -13,6 +14,20 @@ pub struct Message {
     pub body: Arc<Vec<u8>>,
     /// AMQP properties, as received.
     pub properties: BasicProperties,
+}
+
+impl Message {
+    /// How often it was delivered, this time included: a quorum queue counts those before.
+    pub fn attempts(&self) -> u32 {
+        let headers = self.properties.headers().as_ref();
+        let before = match headers.and_then(|headers| headers.inner().get("x-delivery-count")) {
+            Some(AMQPValue::LongLongInt(count)) => u32::try_from(*count).unwrap_or(0),
+            Some(AMQPValue::LongInt(count)) => u32::try_from(*count).unwrap_or(0),
+            Some(AMQPValue::LongUInt(count)) => *count,
+            _ => 0,
+        };
+        before.saturating_add(1)
+    }
 }
 
 /// The last event of one document in a batch.

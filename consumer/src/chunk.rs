@@ -26,7 +26,8 @@ pub(crate) struct Chunk {
     pub(crate) embedded_text: String,
     /// Path of its file.
     pub(crate) path: Option<String>,
-    /// Name of the function or type that it is from.
+    /// Name of the function or type that it is from, which readers may ask for. None as long as code is cut by its lines
+    /// and not by its syntax.
     pub(crate) symbol: Option<String>,
 }
 

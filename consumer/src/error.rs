@@ -5,8 +5,11 @@ use shared::dead_letter::DeadLetterError;
 use shared::embedding::{EmbedError, ModelError};
 use shared::health::HealthError;
 use shared::index::IndexError;
-use shared::settings::SettingsError;
+use shared::settings::{EXIT_SETTINGS, SettingsError};
 use tonic::Code;
+
+/// Exit code of what is no setting's fault.
+const EXIT_FAILED: i32 = 1;
 
 /// A request to the vector store that failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +20,9 @@ pub enum StoreError {
     /// A point of ours is not as we wrote it.
     #[error("the index holds a damaged {0}")]
     Damaged(&'static str),
+    /// The consumer was to end before the store had answered.
+    #[error("stopped while waiting for the store")]
+    Interrupted,
     /// Still failing after the time that we wait for a store.
     #[error("the store has not answered for {minutes} minutes: {last}")]
     Away {
@@ -48,13 +54,23 @@ impl StoreError {
         match self {
             Self::Qdrant(error) => qdrant_fault(error),
             Self::Damaged(_) => Fault::Permanent,
-            Self::Away { .. } => Fault::Transient,
+            Self::Away { .. } | Self::Interrupted => Fault::Transient,
         }
+    }
+}
+
+/// A text is at fault only where the model, `probe`d with others, works: else memory is short, or the model is gone.
+pub(crate) fn embed_fault(error: &EmbedError, probe: &Result<(), EmbedError>) -> Fault {
+    match (error, probe) {
+        (EmbedError::Model(_), Ok(())) => Fault::Permanent,
+        (EmbedError::Model(_), Err(_)) | (EmbedError::Ended, _) => Fault::Transient,
     }
 }
 
 fn qdrant_fault(error: &QdrantError) -> Fault {
     match error {
+        // gRPC's own words for a message over a server's limit, where other servers say OutOfRange.
+        QdrantError::ResponseError { status } if status.message().contains("larger than max") => Fault::Permanent,
         QdrantError::ResponseError { status } => status_fault(status.code()),
         QdrantError::ResourceExhaustedError { .. } | QdrantError::Io(_) => Fault::Transient,
         QdrantError::ConversionError(_)
@@ -93,16 +109,30 @@ pub enum PartitionError {
     /// The channel or the connection is gone.
     #[error("rabbitmq: {0}")]
     Broker(#[from] lapin::Error),
+    /// The broker takes connections and answers nothing.
+    #[error("rabbitmq has not answered within {seconds} s")]
+    Silent {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The broker ended the subscription.
     #[error("the broker ended the subscription")]
     Cancelled,
     /// The store is away.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store refuses a record that has no content.
+    #[error("the store refuses even an empty record of {document}: {error}")]
+    RefusesAll {
+        /// Of which document.
+        document: String,
+        /// As the store says.
+        error: String,
+    },
     /// A dead letter was not taken.
     #[error(transparent)]
     DeadLetter(#[from] DeadLetterError),
-    /// The model failed on every text.
+    /// The model fails on texts that are known to be good as well: memory is short, or its threads are gone.
     #[error(transparent)]
     Embed(#[from] EmbedError),
     /// A task of ours ended early.
@@ -132,10 +162,30 @@ pub enum ConsumerError {
 
 impl ConsumerError {
     /// The program's exit code: 2 for what a person set wrong, else 1.
-    pub fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => 2,
-            Self::Index(_) | Self::Health(_) | Self::Io(_) => 1,
+            Self::Model(ModelError::Hub { .. }) => EXIT_FAILED,
+            Self::Settings(_) | Self::Model(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Index(_) | Self::Health(_) | Self::Io(_) => EXIT_FAILED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Status;
+
+    fn fault(status: Status) -> Fault {
+        StoreError::from(QdrantError::ResponseError { status }).fault()
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_is_at_fault_and_a_server_that_is_short_of_something_is_not() {
+        assert_eq!(fault(Status::out_of_range("decoded message length too large")), Fault::Permanent);
+        let said = "Received message larger than max (40000000 vs. 33554432)";
+        assert_eq!(fault(Status::resource_exhausted(said)), Fault::Permanent);
+        assert_eq!(fault(Status::resource_exhausted("out of memory")), Fault::Transient);
+        assert_eq!(fault(Status::unavailable("")), Fault::Transient);
     }
 }

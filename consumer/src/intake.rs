@@ -14,8 +14,8 @@ use crate::change::{Change, Message};
 use crate::error::PartitionError;
 
 /// Documents in a batch: enough to fill the model's batches, few enough to be searchable soon.
-const MAX_DOCUMENTS: usize = 64;
-/// Bytes of bodies in a batch.
+pub(crate) const MAX_DOCUMENTS: u16 = 64;
+/// Bytes of JSON in a batch, decompressed; the one message that goes beyond it still belongs to it.
 const MAX_BYTES: usize = 8 << 20;
 
 /// What comes next in a partition.
@@ -35,6 +35,19 @@ pub(crate) struct Documents {
     pub(crate) undecodable: Vec<(Message, DecodeError)>,
     /// The last one's tag.
     pub(crate) last: DeliveryTag,
+    /// Size of the changes as JSON, which is what they take in memory.
+    bytes: usize,
+}
+
+impl Documents {
+    fn push(&mut self, change: Change, bytes: usize) {
+        self.changes.push(change);
+        self.bytes += bytes;
+    }
+
+    fn are_enough(&self) -> bool {
+        self.changes.len() + self.undecodable.len() >= usize::from(MAX_DOCUMENTS) || self.bytes >= MAX_BYTES
+    }
 }
 
 /// The deliveries of one partition.
@@ -61,22 +74,21 @@ impl Intake {
             Some(held) => held,
             None => self.deliveries.next().await.ok_or(PartitionError::Cancelled)??,
         };
-        let (mut documents, mut bytes) = (Documents::default(), 0);
+        let mut documents = Documents::default();
         let mut next = Some(first);
         while let Some(delivery) = next {
-            let (tag, size) = (delivery.delivery_tag, delivery.data.len());
+            let tag = delivery.delivery_tag;
             match decode(&delivery, self.partition) {
                 Decoded::Barrier(barrier) if documents.last == 0 => return Ok(Batch::Barrier(barrier, tag)),
                 Decoded::Barrier(_) => {
                     self.held = Some(delivery);
                     break;
                 }
-                Decoded::Change(change) => documents.changes.push(*change),
+                Decoded::Change(change, bytes) => documents.push(*change, bytes),
                 Decoded::Undecodable(error) => documents.undecodable.push((message(&delivery), error)),
             }
             documents.last = tag;
-            bytes += size;
-            if documents.changes.len() >= MAX_DOCUMENTS || bytes >= MAX_BYTES {
+            if documents.are_enough() {
                 break;
             }
             next = self.deliveries.next().now_or_never().flatten().transpose()?;
@@ -86,15 +98,17 @@ impl Intake {
 }
 
 enum Decoded {
-    Change(Box<Change>),
+    /// With its size as JSON.
+    Change(Box<Change>, usize),
     Barrier(Barrier),
     Undecodable(DecodeError),
 }
 
 fn decode(delivery: &Delivery, partition: u16) -> Decoded {
     let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
-    let event = match body::decode(&delivery.data, encoding.as_deref()) {
-        Ok(event) => event,
+    let json = body::decompressed(&delivery.data, encoding.as_deref());
+    let (event, bytes) = match json.and_then(|json| Ok((body::parse(&json)?, json.len()))) {
+        Ok(decoded) => decoded,
         Err(error) => return Decoded::Undecodable(error),
     };
     let ChangeEvent { revision, subject, .. } = &event;
@@ -105,15 +119,57 @@ fn decode(delivery: &Delivery, partition: u16) -> Decoded {
             revision: *revision,
             redelivered: delivery.redelivered,
         }),
-        Subject::Document(identity) => Decoded::Change(Box::new(Change {
-            identity,
-            event,
-            redelivered: delivery.redelivered,
-            message: message(delivery),
-        })),
+        Subject::Document(identity) => {
+            let (redelivered, message) = (delivery.redelivered, message(delivery));
+            Decoded::Change(Box::new(Change { identity, event, redelivered, message }), bytes)
+        }
     }
 }
 
 fn message(delivery: &Delivery) -> Message {
     Message { body: Arc::new(delivery.data.clone()), properties: delivery.properties.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapin::BasicProperties;
+    use serde_json::json;
+
+    fn delivery(text: &str) -> Delivery {
+        let json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": "update", "type": "posts",
+            "id_kind": "int", "entry_id": "5", "revision": 1, "occurred_at": "", "document": {"content": text}});
+        let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
+        let body = body::encode(&event).unwrap();
+        let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.bytes);
+        if let Some(encoding) = body.encoding {
+            delivery.properties = BasicProperties::default().with_content_encoding(encoding.into());
+        }
+        delivery
+    }
+
+    fn batch_of(deliveries: &[Delivery]) -> Documents {
+        let mut documents = Documents::default();
+        for delivery in deliveries {
+            let Decoded::Change(change, bytes) = decode(delivery, 0) else { panic!("a change") };
+            documents.push(*change, bytes);
+        }
+        documents
+    }
+
+    /// A body of a few kilobytes can be megabytes of text.
+    #[test]
+    fn a_batch_is_closed_by_the_size_of_what_was_decompressed() {
+        let compressed = delivery(&"tides and ships ".repeat(MAX_BYTES / 16));
+        assert!(compressed.data.len() < MAX_BYTES / 100);
+        assert!(batch_of(&[compressed]).are_enough());
+        assert!(!batch_of(&[delivery("short"), delivery("short")]).are_enough());
+    }
+
+    #[test]
+    fn a_batch_is_closed_by_its_number_of_documents() {
+        let deliveries: Vec<Delivery> = (0..MAX_DOCUMENTS).map(|_| delivery("short")).collect();
+        assert!(!batch_of(&deliveries[1..]).are_enough());
+        assert!(batch_of(&deliveries).are_enough());
+    }
 }

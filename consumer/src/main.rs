@@ -1,6 +1,6 @@
 //! `consumer`: keeps Qdrant in step with the change events on RabbitMQ.
 
-use std::process::ExitCode;
+use std::process::exit;
 
 use clap::{Parser, Subcommand};
 use consumer::{ConsumerError, ConsumerSettings};
@@ -21,14 +21,11 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn main() {
     let Command::Run(settings) = settings::parse::<Cli>().command;
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
+    if let Err(error) = run(settings).await {
+        eprintln!("error: {error}");
+        exit(error.exit_code());
     }
 }
 

@@ -1,6 +1,7 @@
 //! One partition: the loop of this service. Take a batch, apply it, settle it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -8,16 +9,24 @@ use lapin::{Channel, Connection};
 use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
+use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
-use crate::intake::{Batch, Documents, Intake};
+use crate::intake::{Batch, Documents, Intake, MAX_DOCUMENTS};
+use crate::patience::Patience;
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
 
-/// Deliveries held unacknowledged. Those whose stale chunks wait for the grace count too.
-const PREFETCH: u16 = 256;
+/// Deliveries held unacknowledged: a batch that is applied, and as many that arrive meanwhile or whose stale chunks wait
+/// for the grace. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all
+/// wait for their grace still make 500 a second, more than a machine embeds.
+const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
+
+/// Longest time for closing a channel.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// A partition that this consumer is subscribed to. The broker gives its deliveries to one consumer at a time.
 pub struct Partition<S> {
@@ -45,7 +54,8 @@ impl<S: VectorStore + 'static> Partition<S> {
         let (queue, tag) = (partition_queue(number), format!("consumer-{number}"));
         let options = BasicConsumeOptions::default();
         let deliveries = channel.basic_consume(queue.into(), tag.into(), options, FieldTable::default()).await?;
-        let dead_letters = PartitionDeadLetters { channel: publishing, partition: number };
+        let dead_letters =
+            PartitionDeadLetters { channel: publishing, partition: number, patience: synchronizer.patience().clone() };
         Ok(Self { number, channel, intake: Intake::new(deliveries, number), synchronizer, dead_letters })
     }
 
@@ -54,9 +64,15 @@ impl<S: VectorStore + 'static> Partition<S> {
     ///
     /// # Errors
     /// [`PartitionError`]: what was not acknowledged is delivered again.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), PartitionError> {
+        let span = tracing::info_span!("partition", number = self.number);
+        self.work(shutdown).instrument(span).await
+    }
+
+    async fn work(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
         let mut settlement = Settlement::new(self.channel.clone(), Arc::clone(&self.synchronizer));
         loop {
+            tracing::trace!(target: "stage", "idle");
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -69,8 +85,11 @@ impl<S: VectorStore + 'static> Partition<S> {
             self.step(batch, &mut settlement).await?;
         }
         settlement.drain().await?;
-        self.channel.close(200, "drained".into()).await?;
-        Ok(())
+        // A broker that does not answer any more has the acks, or delivers again.
+        match timeout(CLOSE, self.channel.close(200, "drained".into())).await {
+            Ok(closed) => Ok(closed?),
+            Err(_) => Err(PartitionError::Silent { seconds: CLOSE.as_secs() }),
+        }
     }
 
     /// What the loop repeats: applies one batch and hands it to the settlement.
@@ -84,7 +103,7 @@ impl<S: VectorStore + 'static> Partition<S> {
             Batch::Barrier(barrier, tag) => {
                 // A barrier speaks of all that came before it: that must be settled, not just begun.
                 settlement.drain().await?;
-                tracing::info!(partition = self.number, ?barrier, "barrier");
+                tracing::info!(?barrier, "barrier");
                 let stale = self.synchronizer.pass(barrier).await?;
                 settlement.push(tag, stale);
             }
@@ -94,12 +113,12 @@ impl<S: VectorStore + 'static> Partition<S> {
 
     async fn apply(&self, documents: Documents) -> Result<std::collections::BTreeSet<uuid::Uuid>, PartitionError> {
         for (message, error) in documents.undecodable {
-            tracing::warn!(partition = self.number, %error, "dead letter");
+            tracing::warn!(%error, "dead letter");
             let postmark = Postmark {
                 reason: "undecodable",
                 stage: "decode",
                 error: error.to_string(),
-                attempts: 1,
+                attempts: message.attempts(),
                 partition: None,
             };
             self.dead_letters.send(&message, postmark).await?;
@@ -115,12 +134,14 @@ impl<S: VectorStore + 'static> Partition<S> {
 struct PartitionDeadLetters {
     channel: Channel,
     partition: u16,
+    patience: Patience,
 }
 
 impl DeadLetters for PartitionDeadLetters {
     async fn send(&self, message: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
         metrics::counter!("twin_consumer_dead_letters_total", "reason" => postmark.reason).increment(1);
         let postmark = Postmark { partition: Some(self.partition), ..postmark };
-        dead_letter::send(&self.channel, &message.body, message.properties.clone(), &postmark).await
+        let sending = dead_letter::send(&self.channel, &message.body, message.properties.clone(), &postmark);
+        self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))
     }
 }

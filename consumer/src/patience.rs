@@ -1,36 +1,119 @@
-//! How long a request to the store is tried: through restarts and short outages, with the deliveries held.
+//! How long we wait for others: through restarts and short outages with the deliveries held, but not for long once the
+//! consumer is to end. What is not acknowledged is delivered again.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use shared::Backoff;
+use shared::shutdown::CancellationToken;
 
 use crate::error::{Fault, StoreError};
 
 /// After this the deliveries are given back: RabbitMQ itself would take them after 30 minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a single answer is waited for after the consumer was told to end.
+const DRAIN: Duration = Duration::from_secs(5);
 
-/// Tries until the store answers, for ten minutes at most. Permanent faults are returned at once.
-///
-/// # Errors
-/// The permanent fault, or [`StoreError::Away`].
-pub(crate) async fn patiently<T, F>(what: &'static str, mut request: impl FnMut() -> F) -> Result<T, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let since = Instant::now();
-    let mut backoff = Backoff::default();
-    loop {
-        let error = match request().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) if error.fault() == Fault::Permanent => return Err(error),
-            Err(error) => error,
-        };
-        if since.elapsed() > PATIENCE {
-            return Err(StoreError::Away { minutes: PATIENCE.as_secs() / 60, last: Box::new(error) });
+/// Waits for the store and the broker. Clones share one shutdown.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    shutdown: CancellationToken,
+    drain: Duration,
+}
+
+impl Patience {
+    /// Patience until `shutdown`.
+    pub(crate) fn new(shutdown: CancellationToken) -> Self {
+        Self { shutdown, drain: DRAIN }
+    }
+
+    /// Tries until the store answers, for ten minutes at most. Permanent faults are returned at once.
+    ///
+    /// # Errors
+    /// The permanent fault, [`StoreError::Away`], or [`StoreError::Interrupted`] on shutdown: a request that succeeds
+    /// at once is still made then, one that fails is not repeated.
+    pub(crate) async fn ask<T, F>(&self, what: &'static str, mut request: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let since = Instant::now();
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.unless_overdue(request()).await {
+                None => return Err(StoreError::Interrupted),
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(error)) if error.fault() == Fault::Permanent => return Err(error),
+                Some(Err(error)) => error,
+            };
+            if since.elapsed() > PATIENCE {
+                return Err(StoreError::Away { minutes: PATIENCE.as_secs() / 60, last: Box::new(error) });
+            }
+            metrics::counter!("twin_consumer_store_retries_total").increment(1);
+            tracing::warn!(%error, what, "store request failed, trying again");
+            tokio::select! {
+                () = self.shutdown.cancelled() => return Err(StoreError::Interrupted),
+                () = backoff.wait() => {}
+            }
         }
-        metrics::counter!("twin_consumer_store_retries_total").increment(1);
-        tracing::warn!(%error, what, "store request failed, trying again");
-        backoff.wait().await;
+    }
+
+    /// What `waiting` gives; `None` where it takes too long for a consumer that is to end.
+    pub(crate) async fn unless_overdue<T>(&self, waiting: impl Future<Output = T>) -> Option<T> {
+        let overdue = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(self.drain).await;
+        };
+        tokio::select! {
+            biased;
+            answer = waiting => Some(answer),
+            () = overdue => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away() -> StoreError {
+        qdrant_client::QdrantError::Io(std::io::Error::other("away")).into()
+    }
+
+    fn impatient() -> Patience {
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        Patience { shutdown, drain: Duration::from_millis(10) }
+    }
+
+    /// A wait that shutdown does not end is one of minutes.
+    async fn interrupted(asking: impl Future<Output = Result<(), StoreError>>) -> bool {
+        let outcome = tokio::time::timeout(Duration::from_secs(5), asking).await;
+        matches!(outcome.expect("it ends"), Err(StoreError::Interrupted))
+    }
+
+    #[tokio::test]
+    async fn on_shutdown_a_request_is_still_made_and_not_repeated() {
+        let patience = impatient();
+        assert_eq!(patience.ask("test", async || Ok(7)).await.unwrap(), 7);
+        assert!(interrupted(patience.ask("test", async || Err(away()))).await);
+    }
+
+    #[tokio::test]
+    async fn on_shutdown_an_answer_that_does_not_come_is_not_waited_for() {
+        let never = || std::future::pending::<Result<(), StoreError>>();
+        assert!(interrupted(impatient().ask("test", never)).await);
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_ends_the_wait_between_two_attempts() {
+        let patience = Patience { shutdown: CancellationToken::new(), ..impatient() };
+        let mut attempts = 0;
+        let outcome = patience.ask("test", || {
+            attempts += 1;
+            patience.shutdown.cancel();
+            std::future::ready(Err(away()))
+        });
+        assert!(interrupted(outcome).await);
+        assert_eq!(attempts, 1);
     }
 }

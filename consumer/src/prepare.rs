@@ -1,12 +1,15 @@
 //! From an event to the content that the index should hold: clean and chunk, without looking at the index.
 
 use shared::embedding::TokenCounter;
-use shared::{ChangeEvent, DocumentType, Operation};
-use shared::{Identity, Metadata};
+use shared::{ChangeEvent, DocumentType, Identity, MAX_CLEANED_TEXT, Metadata, Operation};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chunk::{Chunk, chunk};
-use crate::clean::{AuthorName, author, clean};
+use crate::clean::{AuthorName, author, bounded, clean};
+
+/// Chunks of a document: their ids and hashes stand in its manifest, about 80 bytes each. A document of MongoDB's 16 MB
+/// has a third of this, unless it is a heap of tiny files.
+const MAX_CHUNKS: usize = 1 << 16;
 
 /// What the index should hold of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +29,7 @@ pub(crate) enum Content {
 pub(crate) struct Prepared {
     /// What it is filtered and shown by.
     pub(crate) metadata: Metadata,
-    /// The whole text after cleaning.
+    /// The text after cleaning, as far as a manifest keeps it.
     pub(crate) cleaned_text: String,
     /// Hash of all that indexing depends on.
     pub(crate) source_hash: String,
@@ -54,12 +57,8 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         return Ok(Content::Gone);
     }
     let Some(document) = &event.document else {
-        let error = event.omitted.clone().unwrap_or_default();
-        return Err(Unindexable {
-            reason: "omitted",
-            stage: "decode",
-            error: format!("the document was omitted: {error}"),
-        });
+        let why = event.omitted.as_deref().unwrap_or("there is none");
+        return Err(Unindexable { reason: "omitted", stage: "decode", error: format!("the document: {why}") });
     };
     let unclean = |error: &dyn std::error::Error| Unindexable {
         reason: "invalid document",
@@ -67,16 +66,16 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         error: error.to_string(),
     };
     if identity.document_type == DocumentType::Users {
-        return author(identity, document).map(Content::Author).map_err(|error| unclean(&error));
+        return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }
     let cleaned = clean(identity, document).map_err(|error| unclean(&error))?;
-    let chunks = chunk(&cleaned, tokens).map_err(|error| Unindexable {
-        reason: "cannot be chunked",
-        stage: "chunk",
-        error: error.to_string(),
-    })?;
+    let unchunkable = |error: String| Unindexable { reason: "cannot be chunked", stage: "chunk", error };
+    let chunks = chunk(&cleaned, tokens).map_err(|error| unchunkable(error.to_string()))?;
+    if chunks.len() > MAX_CHUNKS {
+        return Err(unchunkable(format!("{} chunks, more than the {MAX_CHUNKS} that a manifest lists", chunks.len())));
+    }
     Ok(Content::Document(Prepared {
-        cleaned_text: cleaned.text(),
+        cleaned_text: bounded(&cleaned.text(), MAX_CLEANED_TEXT).to_owned(),
         source_hash: cleaned.hash(),
         metadata: cleaned.metadata,
         chunks,
@@ -119,5 +118,51 @@ impl Prepared {
             format!("{:032x}", hasher.digest128())
         };
         self.chunks.iter().map(hash).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use shared::IdKind;
+
+    /// A tokenizer that cuts at blanks.
+    pub(crate) fn tokens() -> TokenCounter {
+        let tokenizer = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0}},
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        serde_json::to_writer(file.as_file(), &tokenizer).unwrap();
+        TokenCounter::from_file(file.path(), 256).unwrap()
+    }
+
+    fn prepared(document_type: DocumentType, content: Value) -> Result<Content, Unindexable> {
+        let identity = Identity { document_type, id_kind: IdKind::Str, entry_id: "a".into() };
+        let json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": "insert", "type": document_type,
+            "id_kind": "str", "entry_id": "a", "revision": 1, "occurred_at": "", "document": {"content": content}});
+        let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
+        prepare(&identity, &event, &tokens())
+    }
+
+    /// A manifest travels in one message: a text of any length must not make it one that is refused.
+    #[test]
+    fn the_text_of_a_manifest_is_bounded_at_a_character() {
+        let text = "€uro ".repeat(MAX_CLEANED_TEXT / 4);
+        let Ok(Content::Document(prepared)) = prepared(DocumentType::Posts, json!(text)) else { panic!("a document") };
+        let kept = prepared.cleaned_text.len();
+        assert!(kept <= MAX_CLEANED_TEXT && kept > MAX_CLEANED_TEXT - 4, "{kept} bytes");
+        assert!(text.starts_with(&prepared.cleaned_text));
+        let shown: usize = prepared.chunks.iter().map(|chunk| chunk.text.len()).sum();
+        assert!(shown > MAX_CLEANED_TEXT, "the chunks have all of it: {shown} bytes");
+    }
+
+    #[test]
+    fn a_document_of_more_chunks_than_a_manifest_lists_is_refused() {
+        let files: serde_json::Map<_, _> = (0..=MAX_CHUNKS).map(|file| (format!("{file}.md"), json!("x"))).collect();
+        let fault = prepared(DocumentType::Repositories, files.into()).unwrap_err();
+        assert_eq!((fault.stage, fault.reason), ("chunk", "cannot be chunked"));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use qdrant_client::qdrant::{
@@ -12,7 +11,7 @@ use qdrant_client::qdrant::{
 };
 use qdrant_client::{Payload, Qdrant};
 use serde::Deserialize;
-use shared::index::{AUTHORS, Index};
+use shared::index::{AUTHORS, Index, of_document, uuid_of};
 use shared::{BUCKETS, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
 use uuid::Uuid;
 
@@ -21,8 +20,10 @@ use crate::store::{Standing, Swap, VectorStore};
 
 /// Points in one request.
 const PAGE: usize = 256;
-/// Bytes of records in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
+/// Bytes of texts in one request: far below the 32 MiB that Qdrant takes, whatever one record adds.
 const REQUEST_BYTES: usize = 8 << 20;
+/// What a point's vectors take at most, roughly: a thousand numbers and the terms of a chunk.
+const VECTOR_BYTES: usize = 8 << 10;
 
 /// One index on Qdrant.
 pub struct QdrantStore {
@@ -83,25 +84,14 @@ impl QdrantStore {
     }
 
     async fn swap_in(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
-        let mut page: Vec<&Swap> = Vec::new();
-        let mut bytes = 0;
-        for swap in swaps {
-            let size = text_bytes(&swap.payload);
-            if !page.is_empty() && (page.len() == PAGE || bytes + size > REQUEST_BYTES) {
-                self.swap_page(collection, &page).await?;
-                (page, bytes) = (Vec::new(), 0);
-            }
-            page.push(swap);
-            bytes += size;
+        for page in pages(swaps.iter().copied(), |swap| text_bytes(&swap.payload.clone().into())) {
+            self.swap_page(collection, &page).await?;
         }
-        self.swap_page(collection, &page).await
+        Ok(())
     }
 
     /// The filter holds back *updates* only; a record whose id is new is inserted whatever it says.
     async fn swap_page(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
-        if swaps.is_empty() {
-            return Ok(());
-        }
         // An empty `should` would match everything: the nil id, which no record has, matches nothing.
         let mut unchanged: Vec<Condition> = vec![Condition::has_id([PointId::from(Uuid::nil())])];
         unchanged.extend(swaps.iter().filter_map(|swap| {
@@ -132,18 +122,20 @@ impl VectorStore for QdrantStore {
             for identity in ours() {
                 let floor = points.get(&self.floor_of(identity)).map(revision_of).transpose()?;
                 let record = points.get(&identity.manifest_id());
-                let stored = record.map(revision_of).transpose()?;
+                let stored = record.map(revision_of).transpose().inspect_err(|_| unreadable(identity))?;
                 let deleted = record.is_some_and(is_deleted);
-                let manifest = record.filter(|_| !users).map(manifest_of).transpose()?;
-                standings.insert(identity.clone(), Standing { stored, floor, deleted, manifest });
+                let manifest = record.filter(|_| !users).map(manifest_of);
+                let damaged = matches!(manifest, Some(None));
+                let standing = Standing { stored, floor, deleted, manifest: manifest.flatten(), damaged };
+                standings.insert(identity.clone(), standing);
             }
         }
         Ok(standings)
     }
 
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        for page in points.chunks(PAGE) {
-            self.upsert(&self.index.chunks, page.to_vec(), None).await?;
+        for page in pages(points, |point| text_bytes(&point.payload) + VECTOR_BYTES) {
+            self.upsert(&self.index.chunks, page, None).await?;
         }
         Ok(())
     }
@@ -156,26 +148,22 @@ impl VectorStore for QdrantStore {
     }
 
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        let entry = Filter::must([
-            Condition::matches("entry_id", identity.entry_id.clone()),
-            Condition::matches("type", identity.document_type.as_str().to_owned()),
-            Condition::matches("id_kind", identity.id_kind.as_str().to_owned()),
-        ]);
         let mut chunks = Vec::new();
         let mut from: Option<PointId> = None;
         loop {
             let mut scroll = ScrollPointsBuilder::new(&self.index.chunks)
-                .filter(entry.clone())
+                .filter(of_document(identity))
                 .limit(PAGE as u32)
                 .with_payload(include(&["revision"]));
             if let Some(offset) = from {
                 scroll = scroll.offset(offset);
             }
             let page = self.qdrant.scroll(scroll).await?;
-            for point in &page.result {
-                let id = point.id.as_ref().and_then(uuid_of).ok_or(StoreError::Damaged("chunk id"))?;
-                chunks.push((id, revision_of(point)?));
-            }
+            // An id of another kind is not ours, and a chunk whose revision cannot be read belongs to nothing newer.
+            chunks.extend(page.result.iter().filter_map(|point| {
+                let id = uuid_of(point.id.as_ref()?)?;
+                Some((id, revision_of(point).unwrap_or(Revision::ZERO)))
+            }));
             from = page.next_page_offset;
             if from.is_none() {
                 return Ok(chunks);
@@ -212,11 +200,13 @@ impl VectorStore for QdrantStore {
             scroll = scroll.offset(offset);
         }
         let page = self.qdrant.scroll(scroll).await?;
+        // No event can be about a record that does not say whose it is.
         let identity = |point: RetrievedPoint| {
-            Payload::from(point.payload).deserialize().map_err(|_| StoreError::Damaged("record's identity"))
+            let id = point.id;
+            let identity = Payload::from(point.payload).deserialize();
+            identity.inspect_err(|error| tracing::warn!(?id, %error, "record without an identity left alone")).ok()
         };
-        let identities = page.result.into_iter().map(identity).collect::<Result<_, _>>()?;
-        Ok((identities, page.next_page_offset))
+        Ok((page.result.into_iter().filter_map(identity).collect(), page.next_page_offset))
     }
 
     async fn raise_floor(
@@ -245,7 +235,7 @@ impl VectorStore for QdrantStore {
 }
 
 /// All of a manifest but its text, which can be megabytes and decides nothing.
-const STANDING_FIELDS: [&str; 17] = [
+const STANDING_FIELDS: [&str; 16] = [
     "type",
     "id_kind",
     "entry_id",
@@ -262,13 +252,20 @@ const STANDING_FIELDS: [&str; 17] = [
     "link",
     "title",
     "language",
-    "meta",
 ];
 
-fn manifest_of(point: &RetrievedPoint) -> Result<Manifest, StoreError> {
+/// `None` where it is damaged.
+fn manifest_of(point: &RetrievedPoint) -> Option<Manifest> {
     let mut payload = Payload::from(point.payload.clone());
     payload.insert("cleaned_text", "");
-    Manifest::from_payload(payload).map_err(|_| StoreError::Damaged("manifest"))
+    let damaged = |error: &_| tracing::warn!(id = ?point.id, error = %error, "damaged manifest");
+    Manifest::from_payload(payload).inspect_err(damaged).ok()
+}
+
+/// Nothing can be compared with such a record, nor swapped for it.
+fn unreadable(identity: &Identity) {
+    let id = identity.manifest_id();
+    tracing::error!(document = %identity, %id, "record without a readable revision: delete this point and resync");
 }
 
 fn revision_of(point: &RetrievedPoint) -> Result<Revision, StoreError> {
@@ -293,13 +290,6 @@ fn floor_id(document_type: DocumentType, partition: u16) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("floor\0{document_type}\0{partition}").as_bytes())
 }
 
-fn uuid_of(id: &PointId) -> Option<Uuid> {
-    match id.point_id_options.as_ref()? {
-        PointIdOptions::Uuid(text) => Uuid::parse_str(text).ok(),
-        PointIdOptions::Num(_) => None,
-    }
-}
-
 fn include(fields: &[&str]) -> SelectorOptions {
     SelectorOptions::Include(PayloadIncludeSelector { fields: fields.iter().map(ToString::to_string).collect() })
 }
@@ -308,7 +298,26 @@ fn strong() -> WriteOrdering {
     WriteOrdering { r#type: WriteOrderingType::Strong.into() }
 }
 
-fn text_bytes(payload: &Payload) -> usize {
+/// Items in pages of at most [`PAGE`] and [`REQUEST_BYTES`], at least one in each.
+fn pages<T>(items: impl IntoIterator<Item = T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let (mut pages, mut bytes): (Vec<Vec<T>>, usize) = (Vec::new(), 0);
+    for item in items {
+        let more = size(&item);
+        match pages.last_mut() {
+            Some(page) if page.len() < PAGE && bytes + more <= REQUEST_BYTES => {
+                page.push(item);
+                bytes += more;
+            }
+            _ => {
+                pages.push(vec![item]);
+                bytes = more;
+            }
+        }
+    }
+    pages
+}
+
+fn text_bytes(payload: &HashMap<String, Value>) -> usize {
     fn size(value: &Value) -> usize {
         match &value.kind {
             Some(Kind::StringValue(text)) => text.len(),
@@ -317,6 +326,19 @@ fn text_bytes(payload: &Payload) -> usize {
             Some(Kind::NullValue(_) | Kind::BoolValue(_) | Kind::IntegerValue(_) | Kind::DoubleValue(_)) | None => 8,
         }
     }
-    let fields: HashMap<String, Value> = payload.clone().into();
-    fields.values().map(size).sum()
+    payload.values().map(size).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_bounded_in_points_and_in_bytes() {
+        let sizes = |items: Vec<usize>| pages(items, |item| *item).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![1; 2 * PAGE + 1]), [PAGE, PAGE, 1]);
+        assert_eq!(sizes(vec![REQUEST_BYTES / 2; 3]), [2, 1]);
+        assert_eq!(sizes(vec![REQUEST_BYTES * 3, 1, 1]), [1, 2], "what is too large goes alone");
+        assert!(sizes(Vec::new()).is_empty());
+    }
 }

@@ -10,6 +10,7 @@ use lapin::options::BasicAckOptions;
 use lapin::types::DeliveryTag;
 use shared::index::GRACE;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::error::{PartitionError, StoreError};
@@ -32,13 +33,16 @@ impl<S: VectorStore + 'static> Settlement<S> {
     /// Everything up to `last` is applied; `stale` has to go before it may be acknowledged.
     pub(crate) fn push(&mut self, last: DeliveryTag, stale: BTreeSet<Uuid>) {
         let synchronizer = Arc::clone(&self.synchronizer);
-        self.waiting.push_back(tokio::spawn(async move {
+        let settling = async move {
             if !stale.is_empty() {
+                tracing::trace!(target: "stage", "grace");
                 tokio::time::sleep(GRACE).await;
+                tracing::trace!(target: "stage", "delete");
                 synchronizer.delete(&stale).await?;
             }
             Ok(last)
-        }));
+        };
+        self.waiting.push_back(tokio::spawn(settling.in_current_span()));
     }
 
     /// Waits for the oldest batch to be settled; never where none waits. Dropping the future loses nothing.
@@ -51,6 +55,7 @@ impl<S: VectorStore + 'static> Settlement<S> {
 
     /// Acknowledges everything up to `last`. Batches come in order, so nothing unsettled lies below it.
     pub(crate) async fn ack(&self, last: DeliveryTag) -> Result<(), PartitionError> {
+        tracing::trace!(target: "stage", "ack");
         self.channel.basic_ack(last, BasicAckOptions { multiple: true }).await?;
         Ok(())
     }

@@ -19,8 +19,11 @@ pub struct Standing {
     pub floor: Option<Revision>,
     /// Whether that record is a tombstone.
     pub deleted: bool,
-    /// The manifest, without its text. `None` for users and where there is no record.
+    /// The manifest, without its text. `None` for users, where there is no record and where it is damaged.
     pub manifest: Option<Manifest>,
+    /// Whether there is a record that cannot be read beyond its revision. It lists nothing that can be believed: a
+    /// change at its own revision may replace it, and what the index holds of the document has to be scrolled for.
+    pub damaged: bool,
 }
 
 impl Standing {

@@ -8,20 +8,28 @@
 //!    Ours stands: what the former one listed, and what we wrote and it does not list, is stale.
 //! 5. Stale chunks are returned to the caller, who deletes them after the grace and before the acknowledgement.
 
+mod write;
+
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 
 use shared::dead_letter::{DeadLetterError, Postmark};
-use shared::{DocumentType, Identity, Revision};
+use shared::shutdown::CancellationToken;
+use shared::{ChangeEvent, DocumentType, Identity};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
-use crate::error::{Fault, PartitionError, StoreError};
-use crate::patience::patiently;
+use crate::clean::bounded;
+use crate::error::{PartitionError, StoreError};
+use crate::patience::Patience;
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
-use crate::store::{Standing, Swap, VectorStore};
+use crate::store::{Standing, VectorStore};
 use crate::vectors::Vectors;
+use write::{Part, ROUND_CHUNKS};
+
+/// Bytes of the reason in a record that says why its document is not indexed.
+const MAX_ERROR: usize = 4096;
 
 /// Where a message goes that cannot be applied.
 pub trait DeadLetters: Send + Sync {
@@ -34,11 +42,14 @@ pub struct Synchronizer<S> {
     store: S,
     vectors: Vectors,
     fingerprint: String,
+    patience: Patience,
 }
 
 /// A change on its way through the protocol.
 struct Work {
     change: Change,
+    /// Whether chunks may be there that no record lists: an earlier attempt's, or a damaged record's.
+    leftovers: bool,
     /// Known once the change was found to be newer than what stands.
     content: Option<Content>,
     /// Ids written in *any* attempt: a lost compare-and-set must not forget what it wrote.
@@ -50,17 +61,25 @@ impl Work {
         &self.change.identity
     }
 
-    /// A repair is applied at its own revision too: the record may be right and the chunks damaged.
+    /// A repair is applied at its own revision too: the record may be right and the chunks damaged. So is any change
+    /// to a record that is damaged itself.
     fn is_newer_than(&self, standing: &Standing) -> bool {
         let event = &self.change.event;
-        event.revision > standing.revision() || (event.repair && event.revision == standing.revision())
+        let repairs = event.repair || standing.damaged;
+        event.revision > standing.revision() || (repairs && event.revision == standing.revision())
     }
 }
 
 impl<S: VectorStore> Synchronizer<S> {
-    /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others.
-    pub fn new(store: S, vectors: Vectors, fingerprint: String) -> Self {
-        Self { store, vectors, fingerprint }
+    /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others. After `shutdown` it waits
+    /// no more for a store that is away.
+    pub fn new(store: S, vectors: Vectors, fingerprint: String, shutdown: CancellationToken) -> Self {
+        Self { store, vectors, fingerprint, patience: Patience::new(shutdown) }
+    }
+
+    /// How long others are waited for.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.patience
     }
 
     /// The store.
@@ -78,21 +97,44 @@ impl<S: VectorStore> Synchronizer<S> {
         dead_letters: &impl DeadLetters,
     ) -> Result<BTreeSet<Uuid>, PartitionError> {
         let mut stale = BTreeSet::new();
-        let open = |change| Work { change, content: None, written: BTreeSet::new() };
-        let mut open: Vec<Work> = changes.into_iter().map(open).collect();
+        let mut open: Vec<Work> = changes.into_iter().map(Work::from).collect();
         while !open.is_empty() {
+            tracing::trace!(target: "stage", "read");
             let standings = self.read(open.iter().map(Work::identity)).await?;
             let (newer, settled): (Vec<Work>, Vec<Work>) =
                 open.into_iter().partition(|work| work.is_newer_than(&standings[work.identity()]));
             for work in settled {
-                let redelivered = work.change.redelivered;
-                stale.extend(self.leftovers(work.identity(), &standings[work.identity()], redelivered).await?);
+                stale.extend(self.leftovers(work.identity(), &standings[work.identity()], work.leftovers).await?);
                 stale.extend(work.written.difference(&standings[work.identity()].listed()));
             }
-            let planned = self.prepare(newer, &standings, dead_letters).await?;
-            open = self.write(planned, &mut stale, dead_letters).await?;
+            open = self.write_in_rounds(newer, &standings, &mut stale, dead_letters).await?;
         }
         Ok(stale)
+    }
+
+    /// Prepares and writes the changes in rounds of not many chunks: the first documents of a long batch are found
+    /// before its last ones are embedded, and what is held in memory is bounded. Returns the works that must begin
+    /// again.
+    async fn write_in_rounds(
+        &self,
+        works: Vec<Work>,
+        standings: &HashMap<Identity, Standing>,
+        stale: &mut BTreeSet<Uuid>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<Vec<Work>, PartitionError> {
+        let (mut open, mut round, mut chunks) = (Vec::new(), Vec::new(), 0);
+        for work in works {
+            let standing = &standings[work.identity()];
+            let (work, plan) = self.prepare(work, standing, dead_letters).await?;
+            chunks += plan.new_chunks.len();
+            round.push((work, plan));
+            if chunks >= ROUND_CHUNKS {
+                open.extend(self.write(std::mem::take(&mut round), stale, dead_letters).await?);
+                chunks = 0;
+            }
+        }
+        open.extend(self.write(round, stale, dead_letters).await?);
+        Ok(open)
     }
 
     pub(crate) async fn read(
@@ -100,37 +142,44 @@ impl<S: VectorStore> Synchronizer<S> {
         identities: impl Iterator<Item = &Identity>,
     ) -> Result<HashMap<Identity, Standing>, StoreError> {
         let identities: Vec<Identity> = identities.cloned().collect();
-        patiently("read records", || self.store.standings(&identities)).await
+        self.patience.ask("read records", || self.store.standings(&identities)).await
     }
 
     /// Cleans, chunks and plans. What cannot be indexed is a dead letter *before* its manifest says so: a kill in
     /// between repeats the letter, the other order would lose it.
     async fn prepare(
         &self,
-        works: Vec<Work>,
-        standings: &HashMap<Identity, Standing>,
+        mut work: Work,
+        standing: &Standing,
         dead_letters: &impl DeadLetters,
-    ) -> Result<Vec<(Work, Plan)>, PartitionError> {
-        let mut planned = Vec::with_capacity(works.len());
-        for mut work in works {
-            if work.content.is_none() {
-                match self.content_of(&work.change).await? {
-                    Ok(content) => work.content = Some(content),
-                    Err(fault) => refuse(&mut work, fault, dead_letters).await?,
-                }
-            }
-            let content = work.content.as_ref().unwrap_or(&Content::Gone);
-            let plan = plan(&work.change, content, &standings[work.identity()], &self.fingerprint)
-                .map_err(|_| StoreError::Damaged("record"))?;
-            planned.push((work, plan));
-        }
-        Ok(planned)
+    ) -> Result<(Work, Plan), PartitionError> {
+        tracing::trace!(target: "stage", "prepare");
+        let content = match work.content.take() {
+            Some(content) => content,
+            None => match self.content_of(&mut work.change).await? {
+                Ok(content) => content,
+                Err(fault) => refuse(&work, fault, dead_letters).await?,
+            },
+        };
+        work.leftovers |= standing.damaged;
+        let plan = plan(&work.change, &content, standing, &self.fingerprint);
+        work.content = Some(content);
+        Ok((work, plan.map_err(|_| StoreError::Damaged("record"))?))
     }
 
-    async fn content_of(&self, change: &Change) -> Result<Result<Content, Unindexable>, PartitionError> {
-        let (change, tokens) = (change.clone(), self.vectors.embedder().tokens().clone());
-        let content = tokio::task::spawn_blocking(move || prepare(&change.identity, &change.event, &tokens)).await?;
-        Ok(content)
+    /// The document is moved out of the change and gone when this returns: its content is all that is asked for again.
+    async fn content_of(&self, change: &mut Change) -> Result<Result<Content, Unindexable>, PartitionError> {
+        let document = change.event.document.take();
+        let (identity, event) = (change.identity.clone(), ChangeEvent { document, ..change.event.clone() });
+        let tokens = self.vectors.embedder().tokens().clone();
+        match tokio::task::spawn_blocking(move || prepare(&identity, &event, &tokens)).await {
+            Ok(content) => Ok(content),
+            // The same document would end every consumer that takes it.
+            Err(error) if error.is_panic() => {
+                Ok(Err(Unindexable { reason: "crash", stage: "clean", error: error.to_string() }))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Steps 2 to 4. Returns the works that must begin again.
@@ -140,26 +189,29 @@ impl<S: VectorStore> Synchronizer<S> {
         stale: &mut BTreeSet<Uuid>,
         dead_letters: &impl DeadLetters,
     ) -> Result<Vec<Work>, PartitionError> {
-        let (mut written, mut open) = (Vec::new(), Vec::new());
-        for ((mut work, plan), refusal) in self.write_chunks(planned).await? {
-            work.written.extend(plan.new_chunks.iter().map(|chunk| chunk.id));
-            match refusal {
-                None => written.push((work, plan)),
-                Some(fault) => {
-                    refuse(&mut work, fault, dead_letters).await?;
-                    open.push(work);
+        let (mut open, mut accepted) = (Vec::new(), planned);
+        for part in [Part::Chunks, Part::Records] {
+            let mut written = Vec::with_capacity(accepted.len());
+            for ((mut work, plan), refusal) in self.isolate(part, accepted).await? {
+                work.written.extend(plan.new_chunks.iter().map(|chunk| chunk.id));
+                match refusal {
+                    None => written.push((work, plan)),
+                    Some(fault) => {
+                        work.content = Some(refuse(&work, fault, dead_letters).await?);
+                        open.push(work);
+                    }
                 }
             }
+            accepted = written;
         }
-        let swaps: Vec<Swap> = written.iter().map(|(_, plan)| plan.swap.clone()).collect();
-        patiently("write records", || self.store.swap(&swaps)).await?;
-        let standings = self.read(written.iter().map(|(work, _)| work.identity())).await?;
-        for (work, plan) in written {
+        tracing::trace!(target: "stage", "read back");
+        let standings = self.read(accepted.iter().map(|(work, _)| work.identity())).await?;
+        for (work, plan) in accepted {
             let standing = &standings[work.identity()];
             match standing.revision().cmp(&work.change.event.revision) {
                 // Whoever wrote it, it stands.
                 std::cmp::Ordering::Equal => {
-                    let leftovers = self.leftovers(work.identity(), standing, work.change.redelivered).await?;
+                    let leftovers = self.leftovers(work.identity(), standing, work.leftovers).await?;
                     stale.extend(leftovers);
                     stale.extend(plan.former.union(&work.written).filter(|id| !standing.listed().contains(id)));
                 }
@@ -171,55 +223,20 @@ impl<S: VectorStore> Synchronizer<S> {
         Ok(open)
     }
 
-    /// Writes all new chunks at once; where that is refused for good, document by document, so that a poison document
-    /// is alone with its fault.
-    async fn write_chunks(
-        &self,
-        planned: Vec<(Work, Plan)>,
-    ) -> Result<Vec<((Work, Plan), Option<Unindexable>)>, PartitionError> {
-        let together: Vec<&Plan> = planned.iter().map(|(_, plan)| plan).collect();
-        if self.write_chunks_of(&together).await?.is_none() {
-            return Ok(planned.into_iter().map(|pair| (pair, None)).collect());
-        }
-        let mut results = Vec::with_capacity(planned.len());
-        for (work, plan) in planned {
-            let refusal = self.write_chunks_of(&[&plan]).await?;
-            results.push(((work, plan), refusal));
-        }
-        Ok(results)
-    }
-
-    async fn write_chunks_of(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        let chunks: Vec<_> = plans.iter().flat_map(|plan| plan.new_chunks.iter().cloned()).collect();
-        if chunks.is_empty() {
-            return Ok(None);
-        }
-        let refused = |stage, error: String| Ok(Some(Unindexable { reason: "refused", stage, error }));
-        let points = match self.vectors.points(&chunks).await {
-            Ok(points) => points,
-            Err(error @ shared::embedding::EmbedError::Model(_)) => return refused("embed", error.to_string()),
-            Err(error) => return Err(error.into()),
-        };
-        match patiently("write chunks", || self.store.put_chunks(points.clone())).await {
-            Ok(()) => Ok(None),
-            Err(error) if error.fault() == Fault::Permanent => refused("write", error.to_string()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// For a redelivered change: chunks that an earlier attempt may have left. Scrolled *after* the record was read,
-    /// and only up to its revision: what is newer belongs to a change that is still being written.
+    /// Where an earlier attempt, or a record that was damaged, may have left chunks: those that the record does not
+    /// list. Scrolled *after* it was read, and only up to its revision: what is newer belongs to a change that is still
+    /// being written. A record that is damaged still lists nothing that could be told from them.
     pub(crate) async fn leftovers(
         &self,
         identity: &Identity,
         standing: &Standing,
-        redelivered: bool,
+        suspected: bool,
     ) -> Result<BTreeSet<Uuid>, StoreError> {
-        if !redelivered || identity.document_type == DocumentType::Users {
+        if !suspected || standing.damaged || identity.document_type == DocumentType::Users {
             return Ok(BTreeSet::new());
         }
         let (listed, newest) = (standing.listed(), standing.revision());
-        let held = patiently("scroll chunks", || self.store.chunks_of(identity)).await?;
+        let held = self.patience.ask("scroll chunks", || self.store.chunks_of(identity)).await?;
         let unlisted = held.into_iter().filter(|(id, revision)| *revision <= newest && !listed.contains(id));
         Ok(unlisted.map(|(id, _)| id).collect())
     }
@@ -230,26 +247,29 @@ impl<S: VectorStore> Synchronizer<S> {
     /// [`StoreError`].
     pub async fn delete(&self, stale: &BTreeSet<Uuid>) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = stale.iter().copied().collect();
-        patiently("delete chunks", || self.store.delete_chunks(&ids)).await?;
+        self.patience.ask("delete chunks", || self.store.delete_chunks(&ids)).await?;
         metrics::counter!("twin_consumer_chunks_deleted_total").increment(ids.len() as u64);
         Ok(())
     }
+}
 
-    /// The revision that stands for a document, for tests and diagnosis.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn revision(&self, identity: &Identity) -> Result<Revision, StoreError> {
-        Ok(self.read(std::iter::once(identity)).await?[identity].revision())
+impl From<Change> for Work {
+    fn from(change: Change) -> Self {
+        Self { leftovers: change.redelivered, change, content: None, written: BTreeSet::new() }
     }
 }
 
-async fn refuse(work: &mut Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<(), PartitionError> {
+/// The change becomes a dead letter. Returns what stands for its document then: no content, and why.
+async fn refuse(work: &Work, fault: Unindexable, dead_letters: &impl DeadLetters) -> Result<Content, PartitionError> {
     let partition = None;
-    let error = format!("{}: {}", fault.stage, fault.error);
-    let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts: 1, partition };
+    let error = bounded(&format!("{}: {}", fault.stage, fault.error), MAX_ERROR).to_owned();
+    if matches!(work.content, Some(Content::Failed(_))) {
+        // Not the document's fault then: nothing is smaller than this record.
+        return Err(PartitionError::RefusesAll { document: work.identity().to_string(), error });
+    }
+    let attempts = work.change.message.attempts();
+    let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts, partition };
     tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
     dead_letters.send(&work.change.message, postmark).await?;
-    work.content = Some(Content::Failed(error));
-    Ok(())
+    Ok(Content::Failed(error))
 }

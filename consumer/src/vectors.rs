@@ -15,20 +15,24 @@ use crate::plan::NewChunk;
 
 /// Bytes of vectors that are remembered.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Texts that the model runs at once.
+const PROBE_TEXTS: usize = 8;
 
-/// Makes points of chunks. A text that was embedded lately is not embedded again: with this model a text's vector does
-/// not depend on its batch, so that remembering it changes nothing.
+/// Makes points of chunks. A text that was embedded lately is not embedded again, if with this model a text's vector
+/// does not depend on its batch, so that remembering it changes nothing.
 #[derive(Clone)]
 pub struct Vectors {
     embedder: Embedder,
-    by_text: Cache<u128, Arc<[f32]>>,
+    /// None where a vector depends on its batch.
+    by_text: Option<Cache<u128, Arc<[f32]>>>,
 }
 
 impl Vectors {
     /// Vectors by this model.
     pub fn new(embedder: Embedder) -> Self {
         let bytes = |_: &u128, vector: &Arc<[f32]>| u32::try_from(size_of_val(&**vector) + 64).unwrap_or(u32::MAX);
-        Self { embedder, by_text: Cache::builder().weigher(bytes).max_capacity(CACHE_BYTES).build() }
+        let cache = || Cache::builder().weigher(bytes).max_capacity(CACHE_BYTES).build();
+        Self { by_text: embedder.info().batch_independent.then(cache), embedder }
     }
 
     /// The model.
@@ -40,9 +44,9 @@ impl Vectors {
     ///
     /// # Errors
     /// [`EmbedError`].
-    pub(crate) async fn points(&self, chunks: &[NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
+    pub(crate) async fn points(&self, chunks: &[&NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
         let vectors = self.dense(chunks).await?;
-        let point = |(chunk, dense): (&NewChunk, Arc<[f32]>)| {
+        let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
             let sparse = document_vector(&chunk.embedded_text);
             let vectors = NamedVectors::default()
                 .add_vector(DENSE, Vector::new_dense(dense.to_vec()))
@@ -53,11 +57,21 @@ impl Vectors {
         chunks.iter().zip(vectors).map(point).collect()
     }
 
-    async fn dense(&self, chunks: &[NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
+    /// Whether the model works: on as many texts at once, and as long ones, as it ever gets. A smaller probe would pass
+    /// where memory is short.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub(crate) async fn probe(&self) -> Result<(), EmbedError> {
+        let longest = "tide ".repeat(self.embedder.info().max_tokens);
+        self.embedder.embed(vec![longest; PROBE_TEXTS]).await.map(drop)
+    }
+
+    async fn dense(&self, chunks: &[&NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
         let keys: Vec<u128> = chunks.iter().map(|chunk| xxh3_128(chunk.embedded_text.as_bytes())).collect();
         // Held apart from the cache, which may forget one of them before this call is over.
         let mut known: HashMap<u128, Arc<[f32]>> =
-            keys.iter().filter_map(|key| Some((*key, self.by_text.get(key)?))).collect();
+            keys.iter().filter_map(|key| Some((*key, self.by_text.as_ref()?.get(key)?))).collect();
         let unknown: HashMap<u128, &String> = keys
             .iter()
             .zip(chunks)
@@ -69,9 +83,52 @@ impl Vectors {
             unknown.into_iter().map(|(key, text)| (key, text.clone())).unzip();
         for (key, vector) in new_keys.into_iter().zip(self.embedder.embed(texts).await?) {
             let vector: Arc<[f32]> = vector.into();
-            self.by_text.insert(key, Arc::clone(&vector));
+            if let Some(by_text) = &self.by_text {
+                by_text.insert(key, Arc::clone(&vector));
+            }
             known.insert(key, vector);
         }
         Ok(keys.iter().filter_map(|key| known.get(key).map(Arc::clone)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prepare::tests::tokens;
+    use shared::embedding::ModelInfo;
+    use shared::{ChunkPayload, DocumentType, IdKind, Identity, Metadata, Revision};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use uuid::Uuid;
+
+    fn chunk() -> NewChunk {
+        let identity = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: "a".into() };
+        let (revision, metadata) = (Revision::from(1), Metadata::default());
+        let payload = ChunkPayload { identity, revision, text: "text".into(), path: None, symbol: None, metadata };
+        NewChunk { id: Uuid::nil(), payload, embedded_text: "text".into() }
+    }
+
+    /// How often the model is asked for a text that comes twice.
+    async fn runs(batch_independent: bool) -> usize {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&runs);
+        let run = move |texts: &[String]| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(vec![vec![1.0]; texts.len()])
+        };
+        let (name, fingerprint) = ("counting".into(), String::new());
+        let info = ModelInfo { name, dimension: 1, max_tokens: 256, fingerprint, batch_independent };
+        let renew = || panic!("no run of this test panics");
+        let vectors = Vectors::new(Embedder::of(info, tokens(), vec![Box::new(run)], renew));
+        for _ in 0..2 {
+            vectors.points(&[&chunk()]).await.unwrap();
+        }
+        runs.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn a_vector_is_remembered_only_where_it_does_not_depend_on_its_batch() {
+        assert_eq!(runs(true).await, 1);
+        assert_eq!(runs(false).await, 2);
     }
 }

@@ -49,6 +49,7 @@ pub mod stack;
 pub mod supervisor;
 
 pub use layout::Layout;
+pub use port::free_port;
 pub use program::Program;
 pub use provision::{
     Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision,

@@ -11,7 +11,7 @@ use crate::process;
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// A port nobody listens on and that this process has not been given before.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let mut given = GIVEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     loop {

@@ -76,6 +76,11 @@ impl Program {
 
     /// The last lines of its output.
     pub fn log_tail(&self) -> String {
-        log_file::tail(&self.log(), 60)
+        self.last_lines(60)
+    }
+
+    /// So many of the last lines of its output, of 64 KiB at most.
+    pub fn last_lines(&self, lines: usize) -> String {
+        log_file::tail(&self.log(), lines)
     }
 }

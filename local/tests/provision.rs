@@ -34,7 +34,6 @@ async fn every_program_runs() {
         said(Command::new(erlang).args(["-noshell", "-eval", "ok = crypto:start(), io:format(\"runs\"), halt()."])),
         "runs"
     );
-    // Not `rabbitmqctl`, which leaves an `epmd` behind; the broker itself runs in the tests of the servers.
 
     let load = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
     said(Command::new(&installation.python).args(["-c", load]).arg(&installation.onnxruntime));
@@ -48,6 +47,21 @@ async fn every_program_runs() {
                 .arg("--help"),
         ),
     };
+}
+
+/// RabbitMQ starts a named Erlang machine once a minute, only to have the port mapper started with it.
+#[tokio::test]
+async fn a_named_erlang_machine_leaves_no_port_mapper_behind() {
+    let root = installation().await.rabbitmq.root;
+    let mut erlang = Command::new(root.join("usr/lib/erlang/bin/erl"));
+    erlang.args(["-sname", "starter", "-noinput", "-s", "erlang", "halt"]).env("ERL_CRASH_DUMP_SECONDS", "0");
+    erlang.output().unwrap();
+    let mapper = root.join("usr/lib/erlang");
+    let ours = |process: &std::fs::DirEntry| {
+        let program = std::fs::read_link(process.path().join("exe"));
+        program.is_ok_and(|program| program.starts_with(&mapper) && program.ends_with("epmd"))
+    };
+    assert!(!std::fs::read_dir("/proc").unwrap().flatten().any(|process| ours(&process)));
 }
 
 #[tokio::test]

@@ -11,24 +11,24 @@ pub(crate) fn of_change(token: &RawDocument) -> Uuid {
 
 /// Of the message that tells one partition of a drop.
 pub(crate) fn of_drop(token: &RawDocument, document_type: DocumentType, partition: u16) -> Uuid {
-    derive(token.as_bytes(), &format!("{document_type}\0{partition}"))
+    derive(token.as_bytes(), format!("{document_type}\0{partition}").as_bytes())
 }
 
 /// Of a row of a snapshot.
 pub(crate) fn of_row(snapshot: Uuid, identity: &Identity) -> Uuid {
-    derive(snapshot.as_bytes(), &identity.key())
+    derive(snapshot.as_bytes(), identity.key().as_bytes())
 }
 
 /// Of a row whose `_id` makes no identity.
-pub(crate) fn of_unidentified_row(snapshot: Uuid, document_type: DocumentType, id: &str) -> Uuid {
-    derive(snapshot.as_bytes(), &format!("{document_type}\0\0{id}"))
+pub(crate) fn of_unidentified_row(snapshot: Uuid, document_type: DocumentType, id: &[u8]) -> Uuid {
+    derive(snapshot.as_bytes(), &[document_type.as_str().as_bytes(), b"\0\0", id].concat())
 }
 
 /// Of the message that tells one partition of the end of a snapshot.
 pub(crate) fn of_sweep(snapshot: Uuid, document_type: DocumentType, partition: u16) -> Uuid {
-    derive(snapshot.as_bytes(), &format!("{document_type}\0{partition}"))
+    derive(snapshot.as_bytes(), format!("{document_type}\0{partition}").as_bytes())
 }
 
-fn derive(cause: &[u8], part: &str) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, &[cause, part.as_bytes()].concat())
+fn derive(cause: &[u8], part: &[u8]) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, &[cause, part].concat())
 }

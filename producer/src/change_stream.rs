@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use bson::{RawArrayBuf, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, doc, rawdoc};
+use bson::{RawArrayBuf, RawBsonRef, RawDocument, RawDocumentBuf, doc, rawdoc};
 use futures_util::StreamExt;
 use mongodb::options::CursorType;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
@@ -156,7 +156,7 @@ impl ChangeStream {
     async fn fetch(&self, change: &RawChange) -> Result<Option<RawDocumentBuf>, ProducerError> {
         let find = rawdoc! {
             "find": change.collection().unwrap_or_default(),
-            "filter": {"_id": RawBson::try_from(change.document_id().map_err(MapError::from)?)?},
+            "filter": change.document_key().map_err(MapError::from)?.to_owned(),
             "limit": 1,
             "singleBatch": true,
             "readConcern": {"level": "majority", "afterClusterTime": change.cluster_time().map_err(MapError::from)?},

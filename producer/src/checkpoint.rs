@@ -104,6 +104,7 @@ impl CheckpointStore {
 
     /// A write, ready to be awaited.
     pub(crate) fn save(&mut self, progress: &Progress) -> BoxFuture<'static, Result<(), ProducerError>> {
+        tracing::trace!(target: "stage", "checkpoint");
         self.writes += 1;
         let (checkpoints, epoch, writes) = (self.checkpoints.clone(), self.epoch, self.writes);
         let own = doc! {"_id": self.source.name(), "epoch": epoch, "writes": {"$lt": writes}};

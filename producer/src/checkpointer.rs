@@ -71,29 +71,32 @@ impl Checkpointer {
         let id = Uuid::new_v4();
         let snapshots = types.iter().map(|&document_type| Snapshot { id, document_type, t0 });
         let position = Position::OperationTime(t0);
-        self.progress = Progress {
+        let progress = Progress {
             position: Some(position.clone()),
             types: types.iter().copied().collect(),
             snapshots: if rows { snapshots.collect() } else { Vec::new() },
             ..Progress::default()
         };
         tracing::info!(t0 = t0.time, rows, "beginning at T0");
-        self.write().await?;
+        self.write_instead(progress).await?;
         Ok(position)
     }
 
-    /// Turns the requests into snapshots with a T0 of their own, stored before they are returned.
+    /// Turns the requests into snapshots with a T0 of their own, stored before they are returned. Where that fails
+    /// they are still requested. Should that write have been stored all the same, no row of it has gone out: the next
+    /// write replaces it, and a restart before that reads the snapshot that it finds.
     pub(crate) async fn begin_requested(&mut self) -> Result<Vec<Snapshot>, ProducerError> {
         if self.progress.requested.is_empty() {
             return Ok(Vec::new());
         }
         let t0 = self.store.take_t0().await?;
         let id = Uuid::new_v4();
-        let requested = std::mem::take(&mut self.progress.requested);
+        let mut progress = self.progress.clone();
+        let requested = std::mem::take(&mut progress.requested);
         let begun: Vec<_> = requested.into_iter().map(|document_type| Snapshot { id, document_type, t0 }).collect();
-        self.progress.snapshots.retain(|former| begun.iter().all(|new| new.document_type != former.document_type));
-        self.progress.snapshots.extend(begun.iter().cloned());
-        self.write().await?;
+        progress.snapshots.retain(|former| begun.iter().all(|new| new.document_type != former.document_type));
+        progress.snapshots.extend(begun.iter().cloned());
+        self.write_instead(progress).await?;
         Ok(begun)
     }
 
@@ -127,12 +130,16 @@ impl Checkpointer {
 
     /// Writes now what is not yet written.
     pub(crate) async fn write(&mut self) -> Result<(), ProducerError> {
-        if let Some(writing) = self.writing.take() {
-            // Its successor holds all that it held.
-            drop(writing);
-        }
+        self.write_instead(self.progress.clone()).await
+    }
+
+    /// Writes this progress now, which holds from when it is stored. Where that fails, the former is written again.
+    async fn write_instead(&mut self, progress: Progress) -> Result<(), ProducerError> {
+        // A write under way is left: this one comes after it, and holds all that it held.
+        self.writing = None;
         self.dirty = true;
-        self.store.save(&self.progress).await?;
+        self.store.save(&progress).await?;
+        self.progress = progress;
         self.dirty = false;
         self.written = Instant::now();
         Ok(())

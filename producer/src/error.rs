@@ -73,7 +73,9 @@ pub enum ProducerError {
 /// What the supervisor does about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Passing: again after a wait, with the window kept where there is one.
+    /// The broker: another connection, with the window kept.
+    Reconnect,
+    /// Passing: another turn after a wait.
     Transient,
     /// Someone else is at work: wait for the lease.
     StandBy,
@@ -87,14 +89,10 @@ impl ProducerError {
     /// The one table.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::MongoDb(_)
-            | Self::MongoDbTimeout(_)
-            | Self::Broker(_)
-            | Self::BrokerTimeout
-            | Self::BrokerGone
-            | Self::Unconfirmed
-            | Self::UnknownReturn
-            | Self::ReaderEnded => Verdict::Transient,
+            Self::Broker(_) | Self::BrokerTimeout | Self::BrokerGone | Self::Unconfirmed | Self::UnknownReturn => {
+                Verdict::Reconnect
+            }
+            Self::MongoDb(_) | Self::MongoDbTimeout(_) | Self::ReaderEnded => Verdict::Transient,
             Self::LeaseLost | Self::Fenced => Verdict::StandBy,
             Self::HistoryLost(_) => Verdict::Resync,
             Self::Settings(_)
@@ -191,6 +189,18 @@ mod tests {
         }
         assert_eq!(stream_fault(&server_error(10334)), StreamFault::EventTooLarge);
         assert!(is_duplicate_key(&server_error(11000)));
+    }
+
+    /// A new connection to the broker restarts no reader and finds no other primary.
+    #[test]
+    fn only_what_the_broker_did_is_mended_by_another_connection() {
+        for error in [ProducerError::BrokerTimeout, ProducerError::BrokerGone, ProducerError::Unconfirmed] {
+            assert_eq!(error.verdict(), Verdict::Reconnect, "{error}");
+        }
+        let timeout = ProducerError::MongoDbTimeout(std::time::Duration::from_secs(1));
+        for error in [ProducerError::ReaderEnded, ProducerError::MongoDb(server_error(91)), timeout] {
+            assert_eq!(error.verdict(), Verdict::Transient, "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod change_order;
 mod change_stream;
 mod checkpoint;
 mod checkpointer;
+mod document_id;
 mod error;
 mod extended_json;
 mod intake;

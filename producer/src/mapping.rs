@@ -1,12 +1,14 @@
 //! What MongoDB reports → what is relayed. Pure: the only state is the count within a clusterTime.
 
-use bson::{Bson, RawDocument, Timestamp};
-use serde_json::{Value, json};
-use shared::{ChangeEvent, DocumentType, Identity, Operation, Revision, RevisionOverflow, Subject, UnsupportedId};
+use bson::{RawDocument, Timestamp};
+use serde_json::{Map, Value, json};
+use shared::body;
+use shared::{ChangeEvent, DocumentType, Operation, Revision, RevisionOverflow, Subject};
 use uuid::Uuid;
 
 use crate::change_id;
 use crate::change_order::ChangeOrder;
+use crate::document_id::{FaultyId, IdFault, identify};
 use crate::extended_json;
 use crate::raw_change::{MalformedChange, RawChange};
 use crate::snapshot::Snapshot;
@@ -30,7 +32,7 @@ pub(crate) enum Mapped {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DeadLetter {
     pub(crate) id: Uuid,
-    pub(crate) error: UnsupportedId,
+    pub(crate) fault: IdFault,
     pub(crate) content: Value,
 }
 
@@ -43,9 +45,48 @@ pub enum MapError {
     /// The clusterTime does not fit.
     #[error(transparent)]
     Overflow(#[from] RevisionOverflow),
-    /// The document is no BSON.
-    #[error("MongoDB sent an unreadable document: {0}")]
-    Unreadable(#[from] bson::error::Error),
+}
+
+/// The document for the wire, or why it is left out. MongoDB stores what is no BSON to a driver, such as field names
+/// that are not UTF-8: one such document must not end the relay.
+#[derive(Default)]
+struct Content {
+    document: Option<Map<String, Value>>,
+    omitted: Option<String>,
+}
+
+impl Content {
+    fn of(document: Option<&RawDocument>) -> Self {
+        match document.map(extended_json::document) {
+            None => Self::default(),
+            Some(Ok(document)) => Self { document: Some(document), omitted: None },
+            Some(Err(error)) => {
+                tracing::warn!(%error, "a document cannot be read; relayed without it");
+                Self { document: None, omitted: Some(body::UNREADABLE.to_owned()) }
+            }
+        }
+    }
+
+    fn is_none(&self) -> bool {
+        self.document.is_none() && self.omitted.is_none()
+    }
+
+    /// What a dead letter tells of a change whose `_id` makes no identity.
+    fn into_letter(
+        self,
+        letter: Uuid,
+        faulty: FaultyId,
+        operation: Operation,
+        document_type: DocumentType,
+        occurred_at: &str,
+    ) -> Mapped {
+        let mut content = json!({"operation": operation, "type": document_type, "_id": faulty.shown,
+            "occurred_at": occurred_at, "document": self.document});
+        if let Some(omitted) = self.omitted {
+            content["omitted"] = omitted.into();
+        }
+        Mapped::DeadLetter(DeadLetter { id: letter, fault: faulty.fault, content })
+    }
 }
 
 /// Maps the changes of one database.
@@ -93,17 +134,22 @@ impl Mapper {
 
     /// A row of a snapshot.
     pub(crate) fn row(&self, snapshot: &Snapshot, row: &RawDocument) -> Result<Mapped, MapError> {
-        let id = row.get("_id").ok().flatten().and_then(|id| Bson::try_from(id).ok()).unwrap_or(Bson::Null);
+        let document_type = snapshot.document_type;
         let occurred_at = extended_json::rfc3339(snapshot.time());
-        let document = extended_json::document(row)?;
-        let identity = match Identity::of(snapshot.document_type, &id) {
+        let content = Content::of(Some(row));
+        let identity = match identify(document_type, row) {
             Ok(identity) => identity,
-            Err(error) => {
-                let id = extended_json::value(id);
-                let letter = change_id::of_unidentified_row(snapshot.id, snapshot.document_type, &id.to_string());
-                let content = json!({"operation": "snapshot", "type": snapshot.document_type, "_id": id,
-                    "occurred_at": occurred_at, "document": document});
-                return Ok(Mapped::DeadLetter(DeadLetter { id: letter, error, content }));
+            Err(faulty) => {
+                let letter = match &faulty.fault {
+                    IdFault::Unsupported(_) => {
+                        change_id::of_unidentified_row(snapshot.id, document_type, faulty.shown.to_string().as_bytes())
+                    }
+                    // Two of these may look alike.
+                    IdFault::Unreadable(_) => {
+                        change_id::of_unidentified_row(snapshot.id, document_type, row.as_bytes())
+                    }
+                };
+                return Ok(content.into_letter(letter, faulty, Operation::Snapshot, document_type, &occurred_at));
             }
         };
         let event = ChangeEvent {
@@ -112,8 +158,8 @@ impl Mapper {
             subject: Subject::Document(identity),
             revision: snapshot.revision()?,
             occurred_at,
-            document: Some(document),
-            omitted: None,
+            document: content.document,
+            omitted: content.omitted,
             repair: false,
         };
         Ok(self.to_partition(event))
@@ -137,21 +183,19 @@ impl Mapper {
         operation: Operation,
         document_type: DocumentType,
     ) -> Result<Vec<Mapped>, MapError> {
-        let (token, id) = (change.token()?, change.document_id()?);
+        let token = change.token()?;
         let occurred_at = extended_json::rfc3339(change.occurred_at()?);
-        let document = change.full_document().map(extended_json::document).transpose()?;
-        let identity = match Identity::of(document_type, &id) {
+        let content = Content::of(change.full_document());
+        let identity = match identify(document_type, change.document_key()?) {
             Ok(identity) => identity,
-            Err(error) => {
-                let content = json!({"operation": operation, "type": document_type,
-                    "_id": extended_json::value(id), "occurred_at": occurred_at, "document": document});
-                let letter = DeadLetter { id: change_id::of_change(token), error, content };
-                return Ok(vec![Mapped::DeadLetter(letter)]);
+            Err(faulty) => {
+                let letter = change_id::of_change(token);
+                return Ok(vec![content.into_letter(letter, faulty, operation, document_type, &occurred_at)]);
             }
         };
         // Counted before anything is left out: a lookup that is null today may find a new document in a replay.
         let index = self.order.next_index(&identity);
-        if document.is_none() && operation != Operation::Delete {
+        if content.is_none() && operation != Operation::Delete {
             return Ok(vec![Mapped::NullLookup]);
         }
         let time = change.cluster_time()?;
@@ -161,8 +205,8 @@ impl Mapper {
             subject: Subject::Document(identity.clone()),
             revision: Revision::new(time.time, time.increment, index)?,
             occurred_at,
-            document,
-            omitted: None,
+            document: content.document,
+            omitted: content.omitted,
             repair: false,
         };
         let placed = self.order.place(&identity, index, event);

@@ -2,7 +2,8 @@
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use shared::body::{self, EncodeError};
+use serde_json::Value;
+use shared::body::{self, Body, EncodeError};
 use shared::dead_letter::{self, Postmark};
 use shared::{ChangeEvent, Operation, Subject, topology};
 use uuid::Uuid;
@@ -53,22 +54,20 @@ impl Message {
         })
     }
 
-    /// A dead letter.
-    pub(crate) fn dead_letter(letter: &DeadLetter) -> Result<Self, EncodeError> {
-        let postmark = Postmark {
-            reason: "unsupported _id",
-            stage: "map",
-            error: letter.error.to_string(),
-            attempts: 1,
-            partition: None,
-        };
+    /// A dead letter, no larger than an event may be: a message that the broker refuses for its size would come back
+    /// for ever.
+    pub(crate) fn dead_letter(letter: DeadLetter) -> Result<Self, EncodeError> {
+        let error = letter.fault.to_string();
+        let title = format!("dead letter: {error}");
+        let postmark = Postmark { reason: letter.fault.reason(), stage: "map", error, attempts: 1, partition: None };
+        let body = letter_body(letter.content)?;
         let headers = dead_letter::stamp(FieldTable::default(), &postmark);
         Ok(Self {
             id: letter.id,
             lane: Lane::DeadLetters,
-            body: serde_json::to_vec(&letter.content)?,
-            properties: properties(letter.id, None).with_headers(headers),
-            title: format!("dead letter: {}", letter.error),
+            properties: properties(letter.id, body.encoding).with_headers(headers),
+            body: body.bytes,
+            title,
             is_row: false,
             cluster_seconds: None,
         })
@@ -82,6 +81,18 @@ impl Message {
             Lane::DeadLetters => (ShortString::default(), topology::DEAD_LETTERS.into()),
         }
     }
+}
+
+/// What does not fit goes without its document; an `_id` may be as large.
+fn letter_body(mut content: Value) -> Result<Body, EncodeError> {
+    for part in ["document", "_id"] {
+        if let Some(body) = body::fit(serde_json::to_vec(&content)?)? {
+            return Ok(body);
+        }
+        content[part] = Value::Null;
+        content["omitted"] = body::TOO_LARGE.into();
+    }
+    Ok(Body { bytes: serde_json::to_vec(&content)?, encoding: None })
 }
 
 fn properties(id: Uuid, encoding: Option<&'static str>) -> BasicProperties {
@@ -120,4 +131,53 @@ fn subject(event: &ChangeEvent) -> String {
     };
     subject.truncate(subject.floor_char_boundary(MAX_HEADER));
     subject
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document_id::IdFault;
+    use serde_json::json;
+
+    /// Text that zstd cannot shrink below three quarters: hexadecimal noise of a fixed generator.
+    fn incompressible(bytes: usize) -> String {
+        let mut state = 1_u64;
+        let next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!("{:016x}", state.rotate_left(23))
+        };
+        std::iter::repeat_with(next).take(bytes / 16).collect()
+    }
+
+    fn letter(id: Value, document: Value) -> (Message, Value) {
+        let fault = IdFault::Unreadable("said so".into());
+        let content = json!({"operation": "insert", "_id": id, "document": document});
+        let message = Message::dead_letter(DeadLetter { id: Uuid::nil(), fault, content }).unwrap();
+        let encoding = message.properties.content_encoding().as_ref().map(|encoding| encoding.as_str());
+        let content = serde_json::from_slice(&body::decompressed(&message.body, encoding).unwrap()).unwrap();
+        (message, content)
+    }
+
+    #[test]
+    fn a_dead_letter_is_no_larger_than_a_message_may_be() {
+        let noise = incompressible(40 << 20);
+        for (id, document) in
+            [(json!(2.5), json!({"content": &noise})), (json!({"a": &noise}), json!({"content": "x"}))]
+        {
+            let (message, content) = letter(id, document);
+            assert!(message.body.len() <= 15 << 20, "{}", message.body.len());
+            assert_eq!((&content["omitted"], &content["document"]), (&json!("too large"), &Value::Null));
+        }
+        let (_, content) = letter(json!(2.5), json!({"content": &noise}));
+        assert_eq!(content["_id"], 2.5, "what fits stays");
+    }
+
+    #[test]
+    fn a_large_dead_letter_is_compressed_and_a_small_one_plain() {
+        let (message, content) = letter(json!(2.5), json!({"content": "long ".repeat(100_000)}));
+        assert!(message.properties.content_encoding().is_some() && message.body.len() < 10_000);
+        assert_eq!(content["document"]["content"].as_str().map(str::len), Some(500_000));
+        let (message, _) = letter(json!(2.5), json!({"content": "short"}));
+        assert!(message.properties.content_encoding().is_none());
+    }
 }

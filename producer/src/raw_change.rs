@@ -1,6 +1,6 @@
 //! One event of the change stream as MongoDB sent it, looked at without decoding all of it.
 
-use bson::{Bson, DateTime, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp};
+use bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp};
 
 /// An event that lacks what every event of its kind has.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +51,9 @@ impl RawChange {
         Some((self.name_in("to", "db")?, self.name_in("to", "coll")?))
     }
 
-    /// The document's `_id`.
-    pub(crate) fn document_id(&self) -> Result<Bson, MalformedChange> {
-        let key = self.0.get_document("documentKey").map_err(|_| MalformedChange("documentKey"))?;
-        match key.get("_id") {
-            Ok(Some(id)) => Bson::try_from(id).map_err(|_| MalformedChange("documentKey._id")),
-            _ => Err(MalformedChange("documentKey._id")),
-        }
+    /// The document's `_id`, as the one field of a document: not every `_id` can be read.
+    pub(crate) fn document_key(&self) -> Result<&RawDocument, MalformedChange> {
+        self.0.get_document("documentKey").map_err(|_| MalformedChange("documentKey"))
     }
 
     /// The document after the change: none for a delete, and for an update whose document was gone when looked up.

@@ -45,7 +45,8 @@ pub(crate) struct Relay {
     pub(crate) mapper: Mapper,
     pub(crate) window: Window,
     pub(crate) checkpointer: Checkpointer,
-    /// Whether the stream's position has moved under this lease.
+    /// Whether a change of the stream was confirmed under this lease. Neither an idle stream's token counts nor a row
+    /// of a snapshot: a resync alone brings both.
     pub(crate) moved: bool,
     /// When the broker last answered, or nothing was unanswered.
     pub(crate) answered: Instant,
@@ -53,13 +54,14 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Relays until shutdown, over as many connections to the broker as it takes. The window outlives them.
+    /// Relays until shutdown, over as many connections to the broker as it takes. The window outlives them. Whatever
+    /// else fails ends the turn: its tasks, lease and checkpoint are made anew with the next.
     pub(crate) async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
         let mut backoff = Backoff::default();
         while !shutdown.is_cancelled() {
             let begun = Instant::now();
             let Err(error) = self.relay_over_one_connection(shutdown).await else { break };
-            if error.verdict() != Verdict::Transient {
+            if error.verdict() != Verdict::Reconnect {
                 return Err(error);
             }
             tracing::warn!(%error, in_flight = self.window.len(), "connection lost; replaying from the first unconfirmed");
@@ -120,6 +122,7 @@ impl Relay {
         while self.lease.holds()
             && let Some((number, message)) = self.window.next_unsent(std::time::Instant::now())
         {
+            tracing::trace!(target: "stage", "publish");
             publisher.publish(number, message);
         }
     }
@@ -128,7 +131,6 @@ impl Relay {
     fn advance(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
         self.window.judge(std::time::Instant::now(), publisher.all_answered());
         for mark in self.window.advance() {
-            self.moved |= matches!(mark, Mark::Reached(_));
             self.checkpointer.advance(mark);
         }
         if let Some(snapshot) = self.snapshots.read_through().cloned()
@@ -148,6 +150,8 @@ impl Relay {
             match answer {
                 Answer::Confirmed(number) => {
                     if let Some(message) = self.window.confirm(number) {
+                        tracing::trace!(target: "stage", "confirm");
+                        self.moved |= message.cluster_seconds.is_some();
                         observe_confirmed(&message);
                         self.narration.confirmed(&message);
                     }
@@ -181,6 +185,7 @@ impl Relay {
     }
 
     fn take_change(&mut self, change: &RawChange) -> Result<(), ProducerError> {
+        tracing::trace!(target: "stage", "read");
         let malformed = crate::mapping::MapError::from;
         let time = change.cluster_time().map_err(malformed)?;
         let due = self.mapper.turn_to(time);
@@ -191,6 +196,7 @@ impl Relay {
     }
 
     fn take_row(&mut self, snapshot: &Snapshot, row: &RawDocument) -> Result<(), ProducerError> {
+        tracing::trace!(target: "stage", "snapshot row");
         let mapped = self.mapper.row(snapshot, row)?;
         self.push(vec![mapped])
     }
@@ -201,7 +207,7 @@ impl Relay {
                 Mapped::Event(event, partition) => {
                     self.push_message(Message::event(&event, partition, &self.database)?);
                 }
-                Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(&letter)?),
+                Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(letter)?),
                 Mapped::Voided(document_type, dropped_at) => {
                     self.snapshots.void(document_type, dropped_at);
                     self.window.push_mark(Mark::Voided(document_type, dropped_at));

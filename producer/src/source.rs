@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use mongodb::Client;
+use mongodb::error::ErrorKind;
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, WriteConcern};
 use shared::settings::{MongoDbSettings, SettingsError};
 use tokio::time::timeout;
@@ -26,14 +27,14 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Prepares the connection; no server needs to be there yet.
+    /// Prepares the connection; no server needs to be there yet, only the name service for `mongodb+srv://`.
     pub(crate) async fn new(settings: &MongoDbSettings) -> Result<Self, ProducerError> {
-        let wrong = |error: mongodb::error::Error| SettingsError::new("MONGODB_URI", error.kind.to_string());
-        let mut options = ClientOptions::parse(settings.uri()?.expose()).await.map_err(wrong)?;
+        let uri = settings.uri()?;
+        let mut options = answer(ClientOptions::parse(uri.expose()).into_future()).await.map_err(understood)?;
         options.app_name.get_or_insert_with(|| "llm-twin producer".into());
         options.server_selection_timeout.get_or_insert(SELECTION_TIMEOUT);
         options.connect_timeout.get_or_insert(SELECTION_TIMEOUT);
-        let client = Client::with_options(options).map_err(wrong)?;
+        let client = Client::with_options(options).map_err(|error| understood(error.into()))?;
         Ok(Self { client, database: settings.mongodb_database.clone() })
     }
 
@@ -65,6 +66,22 @@ impl Source {
         let hello = answer(self.client.database("admin").run_command(doc! {"hello": 1}).into_future()).await?;
         refusal(&hello).map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_URI", problem).into()))
     }
+}
+
+/// What went wrong with the connection string, in our words: the driver's quote it, passwords and all. A name that was
+/// not resolved is no fault of the settings.
+fn understood(error: ProducerError) -> ProducerError {
+    let ProducerError::MongoDb(error) = error else { return error };
+    let problem = match error.kind.as_ref() {
+        ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => return error.into(),
+        // Names a file that cannot be read, or what is wrong in it.
+        ErrorKind::InvalidTlsConfig { message, .. } => message.as_str(),
+        _ => {
+            "is not understood: mongodb://user:password@host:port/?option=value&…, where special characters of user \
+             and password are percent-encoded and each option is one that MongoDB documents"
+        }
+    };
+    SettingsError::new("MONGODB_URI", problem).into()
 }
 
 fn refusal(hello: &Document) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::health::Readiness;
+use shared::settings::MongoDbSettings;
 use shared::shutdown::CancellationToken;
 use shared::{Backoff, DocumentType};
 use tokio::time::Instant;
@@ -37,7 +38,7 @@ pub const PARTS: [&str; 3] = ["lease", "mongodb", "rabbitmq"];
 /// What a person must mend; everything else is waited for, and `readiness` says what it is.
 pub async fn run(settings: Settings, readiness: Readiness, shutdown: CancellationToken) -> Result<(), ProducerError> {
     settings.rabbitmq.uri()?;
-    let source = Source::new(&settings.mongodb).await?;
+    let Some(source) = connect(&settings.mongodb, &readiness, &shutdown).await? else { return Ok(()) };
     let mut supervisor = Supervisor { settings, readiness, source, resync: false, resyncs: 0, first: true };
     let mut backoff = Backoff::default();
     while !shutdown.is_cancelled() {
@@ -52,13 +53,37 @@ pub async fn run(settings: Settings, readiness: Readiness, shutdown: Cancellatio
     Ok(())
 }
 
+/// Prepares the connection to MongoDB, waiting for the name service where it takes one (`mongodb+srv://`). None:
+/// stopped before that.
+async fn connect(
+    settings: &MongoDbSettings,
+    readiness: &Readiness,
+    shutdown: &CancellationToken,
+) -> Result<Option<Source>, ProducerError> {
+    let mut backoff = Backoff::default();
+    loop {
+        let prepared = tokio::select! {
+            prepared = Source::new(settings) => prepared,
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        match prepared {
+            Err(error) if error.verdict() == Verdict::Transient => {
+                tracing::warn!(%error, "waiting, then trying again");
+                readiness.set_down("mongodb", error.to_string());
+            }
+            prepared => return prepared.map(Some),
+        }
+        tokio::select! { () = backoff.wait() => {}, () = shutdown.cancelled() => return Ok(None) }
+    }
+}
+
 struct Supervisor {
     settings: Settings,
     readiness: Readiness,
     source: Source,
     /// The next turn relays everything anew.
     resync: bool,
-    /// Resyncs since the stream's position last moved.
+    /// Resyncs since a change of the stream was last confirmed.
     resyncs: u32,
     /// No turn has begun in this process.
     first: bool,
@@ -150,6 +175,11 @@ impl Supervisor {
             Verdict::Transient => {
                 tracing::warn!(%error, "waiting, then trying again");
                 self.readiness.set_down("mongodb", error.to_string());
+            }
+            // The relay itself sees to these; were one to come here, the next turn would be another connection too.
+            Verdict::Reconnect => {
+                tracing::warn!(%error, "waiting, then trying again");
+                self.readiness.set_down("rabbitmq", error.to_string());
             }
             Verdict::StandBy => tracing::warn!(%error, "standing by"),
             Verdict::Resync => {

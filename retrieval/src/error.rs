@@ -45,11 +45,11 @@ impl SearchError {
     /// 2 for what the person asked or set, 3 for a server that cannot be reached, 1 for the rest: no index yet is a 1.
     pub fn exit_code(&self) -> i32 {
         match self {
+            Self::Unreachable(_) | Self::Model(ModelError::Hub { .. }) => EXIT_UNREACHABLE,
             Self::EmptyQuery | Self::UsersHaveNoText | Self::Settings(_) | Self::Model(_) | Self::Refused(_) => {
                 EXIT_SETTINGS
             }
             Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
-            Self::Unreachable(_) => EXIT_UNREACHABLE,
             Self::Embed(_)
             | Self::Qdrant(_)
             | Self::Index(IndexError::Qdrant(_) | IndexError::Missing | IndexError::Damaged(_)) => EXIT_FAILED,
@@ -100,5 +100,7 @@ mod tests {
         assert_eq!(code_of(Status::unauthenticated("no key")), 2);
         assert_eq!(code_of(Status::internal("out of memory")), 1);
         assert_eq!(SearchError::from(IndexError::Missing).exit_code(), 1);
+        let hub = ModelError::Hub { file: "model.onnx".into(), problem: "connection refused".into() };
+        assert_eq!(SearchError::from(hub).exit_code(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! A query's filters as Qdrant's.
 
 use qdrant_client::qdrant::{Condition, Filter};
-use shared::Identity;
+use shared::index::of_document;
 
 use crate::author::AuthorFilter;
 use crate::query::Query;
@@ -24,7 +24,9 @@ pub(crate) fn of_query(query: &Query, author: Option<&AuthorFilter>) -> Filter {
 /// `filter`, and within the scope.
 pub(crate) fn in_scope(mut filter: Filter, scope: &Scope) -> Filter {
     match scope {
-        Scope::Everywhere { except } => filter.must_not.extend(except.iter().map(of_document)),
+        Scope::Everywhere { except } => {
+            filter.must_not.extend(except.iter().map(|document| of_document(document).into()));
+        }
         Scope::Within(chunks) => filter.must.push(Condition::has_id(chunks.iter().copied())),
     }
     filter
@@ -39,13 +41,4 @@ fn of_author(author: &AuthorFilter) -> Condition {
         ])
         .into(),
     }
-}
-
-fn of_document(identity: &Identity) -> Condition {
-    Filter::must([
-        Condition::matches("entry_id", identity.entry_id.clone()),
-        Condition::matches("type", identity.document_type.to_string()),
-        Condition::matches("id_kind", identity.id_kind.as_str().to_owned()),
-    ])
-    .into()
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{
     Filter, GetPointsBuilder, PayloadIncludeSelector, PointId, QueryBatchPointsBuilder, QueryPoints,
-    QueryPointsBuilder, ScoredPoint, point_id::PointIdOptions,
+    QueryPointsBuilder, ScoredPoint,
 };
 use qdrant_client::{Payload, qdrant};
-use shared::index::{BM25, DENSE, GRACE, Index};
+use shared::index::{BM25, DENSE, GRACE, Index, uuid_of};
 use shared::sparse::SparseVector;
 use shared::{ChunkPayload, Record};
 use uuid::Uuid;
@@ -60,7 +60,10 @@ impl Store for QdrantStore<'_> {
         let ids: Vec<PointId> = documents.iter().map(|id| PointId::from(*id)).collect();
         let wanted = GetPointsBuilder::new(&self.index.documents, ids).with_payload(PayloadIncludeSelector { fields });
         let points = self.qdrant.get_points(wanted).await?.result;
-        Ok(points.into_iter().filter_map(|point| Some((uuid(point.id)?, listing(point.payload)?))).collect())
+        Ok(points
+            .into_iter()
+            .filter_map(|point| Some((uuid_of(point.id.as_ref()?)?, listing(point.payload)?)))
+            .collect())
     }
 }
 
@@ -120,7 +123,7 @@ fn merge(dense: Vec<ScoredPoint>, bm25: Vec<ScoredPoint>, limit: usize) -> Answe
 }
 
 fn candidate(point: ScoredPoint, scores: impl Fn(f32) -> (Option<f32>, Option<f32>)) -> Option<Candidate> {
-    let id = uuid(point.id)?;
+    let id = uuid_of(point.id.as_ref()?)?;
     let (dense, bm25) = scores(point.score);
     match ChunkPayload::from_payload(point.payload) {
         Ok(chunk) => Some(Candidate { id, chunk, dense, bm25 }),
@@ -136,11 +139,4 @@ fn listing(payload: HashMap<String, qdrant::Value>) -> Option<Listing> {
         .deserialize()
         .inspect_err(|error| tracing::warn!(error = %error, "manifest with a foreign payload left out"))
         .ok()
-}
-
-fn uuid(id: Option<PointId>) -> Option<Uuid> {
-    match id?.point_id_options? {
-        PointIdOptions::Uuid(id) => Uuid::parse_str(&id).ok(),
-        PointIdOptions::Num(_) => None,
-    }
 }

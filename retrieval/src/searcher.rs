@@ -115,7 +115,7 @@ impl Searcher {
 
     fn check(&self, index: Index, meta: &IndexMeta) -> Result<(), SearchError> {
         let info: &ModelInfo = self.embedder.info();
-        index.check_model(meta, &IndexMeta::new(info, meta.partitions))?;
+        meta.check_model(&IndexMeta::new(info, meta.partitions))?;
         *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = Some(index);
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! The bytes of a message: JSON, compressed where that pays, within limits both ways.
 
+use std::borrow::Cow;
 use std::io::Read;
+
+use serde_json::{Map, Value};
 
 use crate::change_event::{ChangeEvent, InvalidEvent};
 
@@ -10,6 +13,10 @@ pub const CONTENT_TYPE: &str = "application/json";
 pub const ZSTD: &str = "zstd";
 /// Value of `omitted` in an event whose document did not fit.
 pub const TOO_LARGE: &str = "too large";
+/// Value of `omitted` in an event whose document no JSON parser of ours would take.
+pub const TOO_DEEP: &str = "nested too deeply";
+/// Value of `omitted` in an event whose document is no BSON to the driver.
+pub const UNREADABLE: &str = "unreadable";
 
 /// Bodies over this many bytes are compressed.
 const COMPRESS_OVER: usize = 64 << 10;
@@ -17,6 +24,8 @@ const COMPRESS_OVER: usize = 64 << 10;
 const MAX_BODY: usize = 15 << 20;
 /// No body decompresses to more than this many bytes.
 const MAX_DECOMPRESSED: usize = 64 << 20;
+/// Levels of a document, its own counted: serde_json parses 127, one of which is the envelope. MongoDB takes more.
+const MAX_DEPTH: usize = 126;
 /// zstd's own default: beyond it, time grows faster than size shrinks.
 const COMPRESSION_LEVEL: i32 = 3;
 
@@ -60,17 +69,54 @@ pub enum DecodeError {
     Invalid(#[from] InvalidEvent),
 }
 
-/// Encodes an event. A body that is still over 15 MiB goes out without its document, which is said in `omitted`.
+/// Encodes an event, so that [`decode`] reads it. A document that would not get through (a body over 15 MiB, over 64 MiB
+/// before compression, nested too deeply) stays behind, and `omitted` says why.
 ///
 /// # Errors
 /// [`EncodeError`]: not for an event that this crate made.
 pub fn encode(event: &ChangeEvent) -> Result<Body, EncodeError> {
-    let body = compress(event.to_json()?)?;
-    if body.bytes.len() <= MAX_BODY {
-        return Ok(body);
+    if event.document.as_ref().is_some_and(is_too_deep) {
+        return encode_without_document(event, TOO_DEEP);
     }
-    let omitted = ChangeEvent { document: None, omitted: Some(TOO_LARGE.into()), ..event.clone() };
-    compress(omitted.to_json()?)
+    match fit(event.to_json()?)? {
+        Some(body) => Ok(body),
+        None => encode_without_document(event, TOO_LARGE),
+    }
+}
+
+/// JSON as a body, compressed where that pays; none where a broker or [`decompressed`] would not take it.
+///
+/// # Errors
+/// [`EncodeError::Zstd`].
+pub fn fit(json: Vec<u8>) -> Result<Option<Body>, EncodeError> {
+    if json.len() > MAX_DECOMPRESSED {
+        return Ok(None);
+    }
+    let body = compress(json)?;
+    Ok((body.bytes.len() <= MAX_BODY).then_some(body))
+}
+
+fn encode_without_document(event: &ChangeEvent, reason: &str) -> Result<Body, EncodeError> {
+    let ChangeEvent { id, operation, subject, revision, occurred_at, repair, .. } = event.clone();
+    let omitted = Some(reason.into());
+    let event = ChangeEvent { id, operation, subject, revision, occurred_at, document: None, omitted, repair };
+    compress(event.to_json()?)
+}
+
+fn is_too_deep(document: &Map<String, Value>) -> bool {
+    let mut waiting: Vec<(usize, &Value)> = document.values().map(|value| (1, value)).collect();
+    while let Some((above, value)) = waiting.pop() {
+        let inside: Vec<&Value> = match value {
+            Value::Object(fields) => fields.values().collect(),
+            Value::Array(values) => values.iter().collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => continue,
+        };
+        if above == MAX_DEPTH {
+            return true;
+        }
+        waiting.extend(inside.into_iter().map(|value| (above + 1, value)));
+    }
+    false
 }
 
 fn compress(json: Vec<u8>) -> Result<Body, EncodeError> {
@@ -81,14 +127,22 @@ fn compress(json: Vec<u8>) -> Result<Body, EncodeError> {
     Ok(Body { bytes, encoding: Some(ZSTD) })
 }
 
-/// Decodes a body.
+/// Decodes a body. Where only its document cannot be read, the event comes without it, and `omitted` says why.
 ///
 /// # Errors
 /// [`DecodeError`] says what the bytes are not.
 pub fn decode(bytes: &[u8], encoding: Option<&str>) -> Result<ChangeEvent, DecodeError> {
+    parse(&decompressed(bytes, encoding)?)
+}
+
+/// The JSON of a body.
+///
+/// # Errors
+/// [`DecodeError`] says what the bytes are not.
+pub fn decompressed<'a>(bytes: &'a [u8], encoding: Option<&str>) -> Result<Cow<'a, [u8]>, DecodeError> {
     match encoding {
-        None | Some("" | "identity") => parse(bytes),
-        Some(ZSTD) => parse(&decompress(bytes)?),
+        None | Some("" | "identity") => Ok(bytes.into()),
+        Some(ZSTD) => Ok(decompress(bytes)?.into()),
         Some(other) => Err(DecodeError::UnknownEncoding(other.into())),
     }
 }
@@ -103,10 +157,15 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(json)
 }
 
-fn parse(bytes: &[u8]) -> Result<ChangeEvent, DecodeError> {
+/// As [`decode`], of the JSON.
+///
+/// # Errors
+/// [`DecodeError`] says what the bytes are not.
+pub fn parse(json: &[u8]) -> Result<ChangeEvent, DecodeError> {
     // serde_json reports bad UTF-8 inside a string as a syntax error: say what it is.
-    std::str::from_utf8(bytes)?;
-    Ok(ChangeEvent::from_json(bytes)?)
+    let text = std::str::from_utf8(json).map_err(DecodeError::from);
+    let whole = text.and_then(|_| Ok(ChangeEvent::from_json(json)?));
+    whole.or_else(|error| ChangeEvent::without_document(json, &error).ok_or(error))
 }
 
 #[cfg(test)]
@@ -165,6 +224,62 @@ mod tests {
         assert!(reason("[".repeat(100_000).as_bytes(), None).contains("not a change event"));
         let truncated = encode(&event("long ".repeat(100_000))).unwrap().bytes;
         assert!(reason(&truncated[..truncated.len() / 2], Some(ZSTD)).contains("not zstd"));
+    }
+
+    fn nested(levels: usize) -> ChangeEvent {
+        let mut event = event(String::new());
+        let inner = (2..levels).fold(json!({}), |inner, _| json!([inner]));
+        event.document = Some(Map::from_iter([("a".to_owned(), inner)]));
+        event
+    }
+
+    #[test]
+    fn whatever_its_depth_an_event_is_decoded_and_only_a_deep_document_is_omitted() {
+        for levels in [2, 3, MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 2, 200] {
+            let event = nested(levels);
+            let body = encode(&event).unwrap();
+            let decoded = decode(&body.bytes, body.encoding).unwrap();
+            if levels <= MAX_DEPTH {
+                assert_eq!(decoded, event, "{levels} levels");
+            } else {
+                assert_eq!((decoded.document, decoded.omitted.as_deref()), (None, Some(TOO_DEEP)), "{levels} levels");
+            }
+        }
+    }
+
+    /// Sixteen megabytes of control characters, six bytes of JSON each.
+    #[test]
+    fn a_document_over_what_decompresses_is_omitted_however_well_it_compresses() {
+        let body = encode(&event("\u{1}".repeat(12 << 20))).unwrap();
+        let event = decode(&body.bytes, body.encoding).unwrap();
+        assert_eq!((event.document, event.omitted.as_deref()), (None, Some(TOO_LARGE)));
+    }
+
+    /// Another producer's message: its document is lost, and not whose it is.
+    #[test]
+    fn a_document_that_cannot_be_read_leaves_its_event() {
+        let whole = |document: &str| {
+            format!(
+                r#"{{"id":"0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d","operation":"update","type":"posts","id_kind":"int",
+                "entry_id":"5","revision":7,"occurred_at":"","document":{document}}}"#
+            )
+        };
+        let deep = format!("{}1{}", "{\"a\":".repeat(500), "}".repeat(500));
+        for (document, reason) in
+            [(deep.as_str(), "recursion limit"), ("7", "invalid type"), ("null", "needs a document")]
+        {
+            let event = decode(whole(document).as_bytes(), None).unwrap();
+            assert_eq!((event.revision.get(), event.identity().unwrap().entry_id.as_str()), (7, "5"));
+            let said = event.omitted.unwrap();
+            assert!(event.document.is_none() && said.contains(reason), "{said} does not say {reason}");
+        }
+        let mut bad_text = whole("{\"a\":\"?\"}").into_bytes();
+        let at = bad_text.iter().position(|byte| *byte == b'?').unwrap();
+        bad_text[at] = 0xff;
+        assert!(decode(&bad_text, None).unwrap().omitted.unwrap().contains("not UTF-8"));
+        assert!(decode(whole(&deep[..2000]).as_bytes(), None).is_err(), "no end");
+        let delete = whole("{}").replace("update", "delete");
+        assert!(decode(delete.as_bytes(), None).is_err(), "an operation that has no document");
     }
 
     #[test]

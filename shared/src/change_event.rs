@@ -1,5 +1,6 @@
 //! The change event: one change of one document, or a barrier for a whole collection.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -39,6 +40,11 @@ impl Operation {
             Self::Drop => "drop",
             Self::Sweep => "sweep",
         }
+    }
+
+    /// Whether the operation leaves nothing that a message could bear.
+    fn has_no_document(self) -> bool {
+        matches!(self, Self::Delete | Self::Drop | Self::Sweep)
     }
 
     /// Whether the operation speaks of a whole collection and is a barrier in every partition.
@@ -106,9 +112,9 @@ pub enum InvalidEvent {
     Fields(String),
 }
 
-/// The body field by field.
+/// The body field by field; `D` is what the document is read as.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct Wire<D> {
     id: Uuid,
     operation: Operation,
     #[serde(rename = "type")]
@@ -120,7 +126,7 @@ struct Wire {
     revision: Revision,
     occurred_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    document: Option<Map<String, Value>>,
+    document: Option<D>,
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -153,26 +159,39 @@ impl ChangeEvent {
     /// # Errors
     /// [`InvalidEvent`] says which field is wrong.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidEvent> {
-        let wire: Wire = serde_json::from_slice(json)?;
-        let subject = wire.subject()?;
+        let mut wire: Wire<Map<String, Value>> = serde_json::from_slice(json)?;
         wire.check_document()?;
-        if wire.revision <= Revision::ZERO {
-            return Err(InvalidEvent::Fields(format!("revision {} is not positive", wire.revision)));
-        }
-        Ok(Self {
-            id: wire.id,
-            operation: wire.operation,
-            subject,
-            revision: wire.revision,
-            occurred_at: wire.occurred_at,
-            document: wire.document,
-            omitted: wire.omitted,
-            repair: wire.repair,
-        })
+        let (document, omitted) = (wire.document.take(), wire.omitted.take());
+        Ok(Self { document, omitted, ..wire.envelope()? })
+    }
+
+    /// The event of a JSON whose document cannot be read, which `omitted` then says with the reason. `None` where
+    /// what surrounds the document is no event either, or the event of an operation that has no document.
+    pub(crate) fn without_document(json: &[u8], reason: &dyn std::fmt::Display) -> Option<Self> {
+        let wire: Wire<IgnoredAny> = serde_json::from_slice(json).ok()?;
+        let omitted = (!wire.operation.has_no_document()).then(|| format!("cannot be read: {reason}"))?;
+        Some(Self { omitted: Some(omitted), ..wire.envelope().ok()? })
     }
 }
 
-impl Wire {
+impl<D> Wire<D> {
+    /// All but the document.
+    fn envelope(&self) -> Result<ChangeEvent, InvalidEvent> {
+        if self.revision <= Revision::ZERO {
+            return Err(InvalidEvent::Fields(format!("revision {} is not positive", self.revision)));
+        }
+        Ok(ChangeEvent {
+            id: self.id,
+            operation: self.operation,
+            subject: self.subject()?,
+            revision: self.revision,
+            occurred_at: self.occurred_at.clone(),
+            document: None,
+            omitted: None,
+            repair: self.repair,
+        })
+    }
+
     fn subject(&self) -> Result<Subject, InvalidEvent> {
         let operation = self.operation.as_str();
         match (self.operation.is_barrier(), self.id_kind, &self.entry_id) {
@@ -192,8 +211,7 @@ impl Wire {
 
     fn check_document(&self) -> Result<(), InvalidEvent> {
         let operation = self.operation.as_str();
-        let has_none = matches!(self.operation, Operation::Delete | Operation::Drop | Operation::Sweep);
-        match (has_none, &self.document, &self.omitted) {
+        match (self.operation.has_no_document(), &self.document, &self.omitted) {
             (true, None, _) | (false, Some(_), None) | (false, None, Some(_)) => Ok(()),
             (true, Some(_), _) => Err(InvalidEvent::Fields(format!("`{operation}` must not bear a document"))),
             (false, None, None) => Err(InvalidEvent::Fields(format!("`{operation}` needs a document"))),

@@ -1,13 +1,19 @@
 //! Dead letters: what could not be applied, with the reason beside the untouched content.
 
+use std::time::Duration;
+
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::time::timeout;
 
 use crate::topology::DEAD_LETTERS;
 
 /// Longest error text in a header, in bytes: a frame holds 128 KiB of headers.
 const MAX_ERROR: usize = 4096;
+
+/// Longest time for a confirm.
+const CONFIRM: Duration = Duration::from_secs(60);
 
 /// Why a message became a dead letter; each part is a header `x-twin-…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +36,9 @@ pub enum DeadLetterError {
     /// As the broker answered.
     #[error(transparent)]
     Broker(#[from] lapin::Error),
+    /// No answer: the broker is blocked or paused.
+    #[error("the broker has not confirmed a dead letter in time")]
+    Unconfirmed,
     /// The queue `twin.dead-letters` is missing or refused it.
     #[error("the queue {DEAD_LETTERS} did not take a dead letter")]
     Refused,
@@ -49,8 +58,11 @@ pub async fn send(
     let headers = stamp(properties.headers().clone().unwrap_or_default(), postmark);
     let properties = properties.with_headers(headers).with_delivery_mode(2);
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let confirm = channel.basic_publish(ShortString::default(), DEAD_LETTERS.into(), options, body, properties).await?;
-    match confirm.await? {
+    let publish = async {
+        let queue = DEAD_LETTERS.into();
+        channel.basic_publish(ShortString::default(), queue, options, body, properties).await?.await
+    };
+    match timeout(CONFIRM, publish).await.map_err(|_| DeadLetterError::Unconfirmed)?? {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested => {
             Err(DeadLetterError::Refused)

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bson::Bson;
 use bson::spec::BinarySubtype;
-use bson::{Bson, Uuid as BsonUuid};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
@@ -99,17 +99,6 @@ impl IdKind {
     }
 }
 
-impl FromStr for IdKind {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Oid, Self::Str, Self::Uuid, Self::Int]
-            .into_iter()
-            .find(|known| known.as_str() == name)
-            .ok_or_else(|| format!("unknown id_kind `{name}` (known: oid, str, uuid, int)"))
-    }
-}
-
 /// A document's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
@@ -152,19 +141,6 @@ impl Identity {
         Ok(Self { document_type, id_kind, entry_id })
     }
 
-    /// The `_id` to query MongoDB with, or `None` where `entry_id` is not a text of its kind.
-    pub fn to_bson(&self) -> Option<Bson> {
-        if !self.id_kind.accepts(&self.entry_id) {
-            return None;
-        }
-        match self.id_kind {
-            IdKind::Oid => bson::oid::ObjectId::parse_str(&self.entry_id).ok().map(Bson::ObjectId),
-            IdKind::Str => Some(Bson::String(self.entry_id.clone())),
-            IdKind::Uuid => BsonUuid::parse_str(&self.entry_id).ok().map(Bson::from),
-            IdKind::Int => self.entry_id.parse().ok().map(Bson::Int64),
-        }
-    }
-
     /// The bytes that every hash of this identity is made of: `type\0id_kind\0entry_id`. No two identities
     /// share them, since only the last part can hold a zero byte.
     pub fn key(&self) -> String {
@@ -203,6 +179,7 @@ fn integral(number: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bson::Uuid as BsonUuid;
     use bson::oid::ObjectId;
 
     fn identity(id: impl Into<Bson>) -> Result<Identity, UnsupportedId> {
@@ -210,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_id_has_its_text_and_comes_back() {
+    fn every_kind_of_id_has_its_text() {
         let oid = ObjectId::parse_str("660f57b3153bbb219fd901aa").unwrap();
         let uuid = BsonUuid::parse_str("eff74089-0271-4319-8543-745c087f4f61").unwrap();
         for (id, kind, text) in [
@@ -220,10 +197,9 @@ mod tests {
             (Bson::from(-7), IdKind::Int, "-7"),
             (Bson::from(7_i64), IdKind::Int, "7"),
         ] {
-            let identity = identity(id.clone()).unwrap();
+            let identity = identity(id).unwrap();
             assert_eq!((identity.id_kind, identity.entry_id.as_str()), (kind, text));
-            let back = identity.to_bson().unwrap();
-            assert_eq!(Identity::of(DocumentType::Articles, &back).unwrap(), identity);
+            assert!(kind.accepts(text));
         }
     }
 

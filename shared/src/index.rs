@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use qdrant_client::config::QdrantConfig;
+use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::{
-    CollectionExistsRequest, CreateAlias, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, Distance,
-    FieldType, GetPointsBuilder, KeywordIndexParamsBuilder, Modifier, PointStruct, SparseVectorParamsBuilder,
-    SparseVectorsConfigBuilder, UpdateMode, UpsertPointsBuilder, Vector, VectorParamsBuilder, VectorsConfigBuilder,
+    CollectionExistsRequest, Condition, CreateAlias, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder,
+    Distance, FieldType, Filter, GetPointsBuilder, KeywordIndexParamsBuilder, Modifier, PointId, PointStruct,
+    SparseVectorParamsBuilder, SparseVectorsConfigBuilder, UpdateMode, UpsertPointsBuilder, Vector,
+    VectorParamsBuilder, VectorsConfigBuilder,
 };
 use qdrant_client::{Payload, Qdrant, QdrantError};
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use tonic::Code;
 use uuid::Uuid;
 
 use crate::embedding::ModelInfo;
-use crate::identity::NAMESPACE;
+use crate::identity::{Identity, NAMESPACE};
 use crate::settings::{QdrantSettings, SettingsError};
 
 /// Alias of the live collection of chunks.
@@ -67,6 +69,19 @@ impl IndexMeta {
             dimension: model.dimension as u64,
             model_fingerprint: model.fingerprint.clone(),
         }
+    }
+
+    /// The model's part of [`Index::check`], for the index that this is of: all that a reader depends on.
+    ///
+    /// # Errors
+    /// [`IndexError::Mismatch`].
+    pub fn check_model(&self, ours: &Self) -> Result<(), IndexError> {
+        let describe =
+            |meta: &Self| format!("{} ({} dimensions, {})", meta.model, meta.dimension, meta.model_fingerprint);
+        if (self.dimension, &self.model_fingerprint) == (ours.dimension, &ours.model_fingerprint) {
+            return Ok(());
+        }
+        Err(IndexError::Mismatch { setting: "EMBEDDING_MODEL", index: describe(self), ours: describe(ours) })
     }
 }
 
@@ -206,20 +221,7 @@ impl Index {
         if theirs.partitions != ours.partitions {
             return mismatch("PARTITIONS", &theirs.partitions, &ours.partitions);
         }
-        self.check_model(&theirs, ours)
-    }
-
-    /// The model's part of [`Index::check`]: all that a reader depends on.
-    ///
-    /// # Errors
-    /// [`IndexError::Mismatch`].
-    pub fn check_model(&self, theirs: &IndexMeta, ours: &IndexMeta) -> Result<(), IndexError> {
-        let describe =
-            |meta: &IndexMeta| format!("{} ({} dimensions, {})", meta.model, meta.dimension, meta.model_fingerprint);
-        if (theirs.dimension, &theirs.model_fingerprint) == (ours.dimension, &ours.model_fingerprint) {
-            return Ok(());
-        }
-        Err(IndexError::Mismatch { setting: "EMBEDDING_MODEL", index: describe(theirs), ours: describe(ours) })
+        theirs.check_model(ours)
     }
 
     /// What the index was made for.
@@ -237,6 +239,23 @@ impl Index {
         let point = points.into_iter().next().ok_or_else(damaged)?;
         let fields: Fields = Payload::from(point.payload).deserialize().map_err(|_| damaged())?;
         Ok(fields.index)
+    }
+}
+
+/// The points of this document.
+pub fn of_document(identity: &Identity) -> Filter {
+    Filter::must([
+        Condition::matches("entry_id", identity.entry_id.clone()),
+        Condition::matches("type", identity.document_type.to_string()),
+        Condition::matches("id_kind", identity.id_kind.as_str().to_owned()),
+    ])
+}
+
+/// The id of a point; `None` for a number, which no point of ours has.
+pub fn uuid_of(id: &PointId) -> Option<Uuid> {
+    match id.point_id_options.as_ref()? {
+        PointIdOptions::Uuid(text) => Uuid::parse_str(text).ok(),
+        PointIdOptions::Num(_) => None,
     }
 }
 

@@ -20,5 +20,5 @@ pub mod topology;
 pub use backoff::Backoff;
 pub use change_event::{ChangeEvent, InvalidEvent, Operation, Subject};
 pub use identity::{BUCKETS, DocumentType, IdKind, Identity, NAMESPACE, UnsupportedId};
-pub use manifest::{Author, ChunkPayload, Manifest, Metadata, Record};
+pub use manifest::{Author, ChunkPayload, MAX_CLEANED_TEXT, Manifest, Metadata, Record};
 pub use revision::{Revision, RevisionOverflow};

@@ -25,6 +25,10 @@ pub struct Metadata {
     pub language: Option<String>,
 }
 
+/// Bytes of [`Manifest::cleaned_text`]: what is longer is cut there, at a character. A manifest is read and written in
+/// one gRPC message; Qdrant takes 32 MiB, and many a client no more than 4.
+pub const MAX_CLEANED_TEXT: usize = 2 << 20;
+
 /// The one record that decides what the index holds of a document: readers believe only what it lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -45,7 +49,7 @@ pub struct Manifest {
     pub chunk_ids: Vec<Uuid>,
     /// Hash of text and metadata of each chunk, in the same order.
     pub chunk_hashes: Vec<String>,
-    /// The whole text after cleaning.
+    /// The text after cleaning, its first [`MAX_CLEANED_TEXT`] bytes.
     pub cleaned_text: String,
     /// What it is filtered and shown by.
     #[serde(flatten)]

@@ -60,7 +60,7 @@ pub struct MongoDbSettings {
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_parser = secret)]
     mongodb_uri: Option<Secret>,
     /// File that holds the connection string
-    #[arg(long, env = "MONGODB_URI_FILE", value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide = true)]
     mongodb_uri_file: Option<PathBuf>,
     /// Database whose collections are watched
     #[arg(long, env = "MONGODB_DATABASE", default_value = "twin", value_parser = database_name)]
@@ -88,7 +88,7 @@ pub struct RabbitMqSettings {
     #[arg(long, env = "RABBITMQ_URI", hide_env_values = true, value_parser = secret)]
     rabbitmq_uri: Option<Secret>,
     /// File that holds the AMQP URI
-    #[arg(long, env = "RABBITMQ_URI_FILE", value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide = true)]
     rabbitmq_uri_file: Option<PathBuf>,
     /// Number of ordered partitions; fixed once documents were relayed
     #[arg(long, env = "PARTITIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -102,7 +102,10 @@ impl RabbitMqSettings {
     /// Missing, unreadable, or not an AMQP URI.
     pub fn uri(&self) -> Result<AMQPUri, SettingsError> {
         let uri = required("RABBITMQ_URI", self.rabbitmq_uri.as_ref(), self.rabbitmq_uri_file.as_deref())?;
-        uri.0.parse().map_err(|problem: String| SettingsError::new("RABBITMQ_URI", problem))
+        // The parser's own words may quote the URI, password and all.
+        let problem = "is not understood: amqp://user:password@host:port/vhost or amqps://…, where special characters \
+                       of user, password and vhost are percent-encoded";
+        uri.0.parse().map_err(|_: String| SettingsError::new("RABBITMQ_URI", problem))
     }
 }
 
@@ -116,7 +119,7 @@ pub struct QdrantSettings {
     #[arg(long, env = "QDRANT_API_KEY", hide_env_values = true, value_parser = secret)]
     qdrant_api_key: Option<Secret>,
     /// File that holds the API key
-    #[arg(long, env = "QDRANT_API_KEY_FILE", value_name = "PATH", hide = true)]
+    #[arg(long, value_name = "PATH", hide = true)]
     qdrant_api_key_file: Option<PathBuf>,
 }
 
@@ -162,7 +165,7 @@ pub struct EmbeddingSettings {
 #[derive(Debug, Clone, Args)]
 pub struct LogSettings {
     /// Format of log lines
-    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
 }
 
@@ -197,6 +200,12 @@ pub fn fail(problem: &dyn fmt::Display) -> ! {
 
 fn read_dotenv() -> Result<(), String> {
     match dotenvy::from_path(".env") {
+        // What is quoted may be a secret: its line is told by number.
+        Err(dotenvy::Error::LineParse(quoted, _)) => {
+            let text = fs::read_to_string(".env").unwrap_or_default();
+            let before = text.lines().take_while(|line| !line.contains(&quoted)).count();
+            Err(format!(".env: line {} cannot be read (a value with spaces, # or quotes has to be quoted)", before + 1))
+        }
         Err(error) if !error.not_found() => Err(format!(".env: {error}")),
         _ => Ok(()),
     }
@@ -237,15 +246,17 @@ fn required(name: &'static str, value: Option<&Secret>, file: Option<&Path>) -> 
     optional(name, value, file)?.ok_or_else(|| SettingsError::new(name, "is required"))
 }
 
+/// `file` is the flag's: it goes before a value, which may be the environment's. The environment's `*_FILE` goes last.
 fn optional(name: &'static str, value: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, SettingsError> {
-    match (value, file) {
-        (Some(value), _) => Ok(Some(value.clone())),
-        (None, Some(path)) => {
+    let named = std::env::var_os(format!("{name}_FILE")).filter(|path| !path.is_empty()).map(PathBuf::from);
+    match (file, value, named.as_deref()) {
+        (Some(path), _, _) | (None, None, Some(path)) => {
             let text = fs::read_to_string(path)
                 .map_err(|error| SettingsError::new(name, format!("{}: {error}", path.display())))?;
             Ok(Some(Secret(text.trim_end().to_owned())))
         }
-        (None, None) => Ok(None),
+        (None, Some(value), _) => Ok(Some(value.clone())),
+        (None, None, None) => Ok(None),
     }
 }
 

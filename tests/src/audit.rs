@@ -5,20 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 use bson::{Bson, Document};
 use futures_util::TryStreamExt;
+use mongodb::Database;
 use qdrant_client::Payload;
 use qdrant_client::qdrant::{RetrievedPoint, ScrollPointsBuilder, point_id::PointIdOptions};
 use serde_json::Value;
 
-use crate::world::World;
-
 /// What a world holds.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// `type/entry_id` of every document in MongoDB, users left out.
+    /// `type/id_kind/entry_id` of every document in MongoDB, users left out.
     pub documents: BTreeSet<String>,
-    /// Live manifests by `type/entry_id`.
+    /// Live manifests by `type/id_kind/entry_id`.
     pub live: BTreeMap<String, Value>,
-    /// Tombstones by `type/entry_id`.
+    /// Tombstones by `type/id_kind/entry_id`.
     pub tombstones: BTreeMap<String, Value>,
     /// Ids of all chunk points, with their payloads.
     pub chunks: BTreeMap<String, Value>,
@@ -54,13 +53,15 @@ fn listed(manifest: &Value) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 /// A server does not answer, or a point is not as the contract says.
-pub async fn audit(world: &World) -> Result<Audit> {
-    let mut audit = Audit { documents: documents(world).await?, ..Audit::default() };
-    for (_, manifest) in points(world, "twin_documents").await? {
-        let (Some(document_type), Some(entry_id)) = (manifest["type"].as_str(), manifest["entry_id"].as_str()) else {
+pub async fn audit(database: &Database, qdrant: &qdrant_client::Qdrant) -> Result<Audit> {
+    let mut audit = Audit { documents: documents(database).await?, ..Audit::default() };
+    for (_, manifest) in points(qdrant, "twin_documents").await? {
+        let [Some(document_type), Some(id_kind), Some(entry_id)] =
+            ["type", "id_kind", "entry_id"].map(|field| manifest[field].as_str())
+        else {
             continue; // meta points
         };
-        let key = format!("{document_type}/{entry_id}");
+        let key = format!("{document_type}/{id_kind}/{entry_id}");
         let kind = if manifest["deleted"].as_bool().context("`deleted` is always there")? {
             &mut audit.tombstones
         } else {
@@ -68,42 +69,41 @@ pub async fn audit(world: &World) -> Result<Audit> {
         };
         ensure!(kind.insert(key.clone(), manifest).is_none(), "two manifests of {key}");
     }
-    audit.chunks = points(world, "twin_chunks").await?;
+    audit.chunks = points(qdrant, "twin_chunks").await?;
     Ok(audit)
 }
 
-async fn documents(world: &World) -> Result<BTreeSet<String>> {
+async fn documents(database: &Database) -> Result<BTreeSet<String>> {
     let mut keys = BTreeSet::new();
     for collection in ["articles", "posts", "repositories"] {
-        let mut documents = world.database.collection::<Document>(collection).find(bson::doc! {}).await?;
+        let mut documents = database.collection::<Document>(collection).find(bson::doc! {}).await?;
         while let Some(document) = documents.try_next().await? {
-            keys.insert(format!("{collection}/{}", entry_id(document.get("_id").context("_id")?)?));
+            keys.insert(format!("{collection}/{}", identity(document.get("_id").context("_id")?)?));
         }
     }
     Ok(keys)
 }
 
-fn entry_id(id: &Bson) -> Result<String> {
+fn identity(id: &Bson) -> Result<String> {
     Ok(match id {
-        Bson::ObjectId(id) => id.to_hex(),
-        Bson::String(id) => id.clone(),
-        Bson::Int32(id) => id.to_string(),
-        Bson::Int64(id) => id.to_string(),
-        Bson::Double(id) => (*id as i64).to_string(),
-        Bson::Binary(id) => uuid::Uuid::from_slice(&id.bytes)?.to_string(),
+        Bson::ObjectId(id) => format!("oid/{}", id.to_hex()),
+        Bson::String(id) => format!("str/{id}"),
+        Bson::Int32(id) => format!("int/{id}"),
+        Bson::Int64(id) => format!("int/{id}"),
+        Bson::Double(id) => format!("int/{}", *id as i64),
+        Bson::Binary(id) => format!("uuid/{}", uuid::Uuid::from_slice(&id.bytes)?),
         other => anyhow::bail!("no identity: {other}"),
     })
 }
 
-async fn points(world: &World, collection: &str) -> Result<BTreeMap<String, Value>> {
-    let client = world.qdrant.client();
+async fn points(qdrant: &qdrant_client::Qdrant, collection: &str) -> Result<BTreeMap<String, Value>> {
     let (mut points, mut from) = (BTreeMap::new(), None);
     loop {
         let mut scroll = ScrollPointsBuilder::new(collection).limit(512).with_payload(true);
         if let Some(offset) = from {
             scroll = scroll.offset::<qdrant_client::qdrant::PointId>(offset);
         }
-        let page = client.scroll(scroll).await?;
+        let page = qdrant.scroll(scroll).await?;
         for point in page.result {
             points.insert(id(&point)?, Value::from(Payload::from(point.payload)));
         }

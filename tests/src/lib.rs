@@ -3,6 +3,7 @@
 
 mod audit;
 pub mod bench;
+pub mod chaos;
 mod deadline;
 mod servers;
 pub mod text;
@@ -10,5 +11,5 @@ mod world;
 
 pub use audit::{Audit, audit};
 pub use deadline::{eventually, eventually_within};
-pub use servers::{TestQdrant, embedder, embedding_environment, mongodb, qdrant, rabbitmq};
-pub use world::{World, binary};
+pub use servers::{TestQdrant, embedder, embedding_environment, installation, mongodb, qdrant, rabbitmq};
+pub use world::{World, binary, programs};

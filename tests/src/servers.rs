@@ -23,7 +23,8 @@ async fn lasting<T: Send + 'static>(future: impl Future<Output = T> + Send + 'st
     RUNTIME.spawn(future).await.expect("a shared server's task")
 }
 
-async fn installation() -> &'static Installation {
+/// Servers and model, provisioned.
+pub async fn installation() -> &'static Installation {
     INSTALLATION
         .get_or_init(|| {
             lasting(async {

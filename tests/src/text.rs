@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rand::RngExt as _;
 use rand::SeedableRng as _;
-use rand_chacha::ChaCha8Rng;
+use rand::rngs::StdRng;
 
 /// Plain words, the frequent ones first.
 const WORDS: &str = "the of a to and in is that it for on with as are this by be from at or which an not have was were can one all more when \
@@ -22,14 +22,14 @@ const WORDS: &str = "the of a to and in is that it for on with as are this by be
 /// An endless supply of text.
 #[derive(Debug, Clone)]
 pub struct Text {
-    random: ChaCha8Rng,
+    random: StdRng,
     words: Vec<&'static str>,
 }
 
 impl Text {
     /// The supply of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { random: ChaCha8Rng::seed_from_u64(seed), words: WORDS.split_whitespace().collect() }
+        Self { random: StdRng::seed_from_u64(seed), words: WORDS.split_whitespace().collect() }
     }
 
     /// A word, frequent ones more often.
@@ -106,7 +106,7 @@ impl Text {
     /// A vector of length 1 in a random direction.
     pub fn vector(&mut self, dimension: usize) -> Vec<f32> {
         // The sum of a few uniform numbers is near enough to normal for a direction.
-        let near_normal = |random: &mut ChaCha8Rng| (0..4).map(|_| random.random::<f32>() - 0.5).sum::<f32>();
+        let near_normal = |random: &mut StdRng| (0..4).map(|_| random.random::<f32>() - 0.5).sum::<f32>();
         let vector: Vec<f32> = (0..dimension).map(|_| near_normal(&mut self.random)).collect();
         let length = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
         vector.into_iter().map(|number| number / length).collect()

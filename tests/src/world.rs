@@ -10,6 +10,7 @@ use mongodb::{Client, Database};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::audit::{Audit, audit};
 use crate::deadline::eventually;
 use crate::servers::{TestQdrant, embedding_environment, mongodb, qdrant, rabbitmq};
 
@@ -120,6 +121,14 @@ impl World {
         .await;
     }
 
+    /// What source and index hold now.
+    ///
+    /// # Errors
+    /// As [`audit`].
+    pub async fn audit(&self) -> Result<Audit> {
+        audit(&self.database, &self.qdrant.client()).await
+    }
+
     /// The programs' last lines, for a failing test's message.
     pub fn logs(&self) -> String {
         format!("--- producer\n{}\n--- consumer\n{}", self.producer.log_tail(), self.consumer.log_tail())
@@ -145,8 +154,17 @@ fn text(hit: &Value) -> &str {
 /// # Panics
 /// Where it was not built: `make test` builds it.
 pub fn binary(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().expect("this program's path");
-    let built = tests.ancestors().nth(2).expect("target/debug").join(name);
+    let built = programs().join(name);
     assert!(built.exists(), "{} is missing: run `make test`, which builds the programs first", built.display());
     built
+}
+
+/// The folder of the built programs. A test runs in `deps` below it.
+///
+/// # Panics
+/// Where this program has no path.
+pub fn programs() -> PathBuf {
+    let this = std::env::current_exe().expect("this program's path");
+    let folder = this.parent().expect("a program is in a folder");
+    if folder.ends_with("deps") { folder.parent().expect("target/debug").to_owned() } else { folder.to_owned() }
 }

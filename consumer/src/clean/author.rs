@@ -1,7 +1,6 @@
 //! A user's names.
 
 use serde_json::{Map, Value};
-use shared::Identity;
 
 use super::fields::CleanError;
 use super::metadata::name;
@@ -21,7 +20,7 @@ pub(crate) struct AuthorName {
 ///
 /// # Errors
 /// [`CleanError`] where a name is neither text nor null.
-pub(crate) fn author(_identity: &Identity, document: &Map<String, Value>) -> Result<AuthorName, CleanError> {
+pub(crate) fn author(document: &Map<String, Value>) -> Result<AuthorName, CleanError> {
     let first_name = name(document, "first_name")?;
     let last_name = name(document, "last_name")?;
     let names: Vec<&str> = [&first_name, &last_name].into_iter().flatten().map(String::as_str).collect();

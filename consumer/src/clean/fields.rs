@@ -97,7 +97,7 @@ pub(super) fn texts(content: &Value) -> Result<Vec<(String, &str)>, CleanError> 
 }
 
 /// `text` cut to `limit` bytes, at a character.
-pub(super) fn bounded(text: &str, limit: usize) -> &str {
+pub(crate) fn bounded(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 

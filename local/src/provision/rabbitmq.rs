@@ -17,7 +17,7 @@ const WRITTEN_IN: &str = "ROOTDIR=/usr/lib/erlang";
 /// Crypto brings the one library that is loaded late.
 const TRY: &str = "ok = crypto:start(), halt().";
 /// To be raised when what is made of the packages changes.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 pub(super) struct RabbitMq {
     folder: PathBuf,
@@ -52,7 +52,8 @@ impl Part for RabbitMq {
         for script in scripts(&erlang)? {
             relocate(&script, &self.folder.join(ERLANG))?;
         }
-        run(&erlang, &workshop.cache).await
+        run(&erlang, &workshop.cache).await?;
+        disable_port_mapper(&erlang)
     }
 }
 
@@ -101,19 +102,26 @@ async fn run(erlang: &Path, cache: &Cache) -> Result<(), ProvisionError> {
     tried.succeeded("starting Erlang", cache).map(|_| ())
 }
 
-/// What may lack a library: the machine, the port mapper and crypto.
+/// RabbitMQ looks once a minute whether Erlang's port mapper runs, and starts one that would outlive it. Ours has no use for one
+/// (see `server/rabbitmq.rs`), so there is nothing to start.
+fn disable_port_mapper(erlang: &Path) -> Result<(), ProvisionError> {
+    for program in below(erlang, "erts-", "bin/epmd")? {
+        fs::write(&program, "#!/bin/sh\n").at(&program)?;
+    }
+    Ok(())
+}
+
+/// What may lack a library: the machine and crypto.
 fn programs(erlang: &Path) -> Result<Vec<PathBuf>, ProvisionError> {
-    let below = |folder: &Path, prefix: &str, rest: &str| -> Result<Vec<PathBuf>, ProvisionError> {
-        let entries = fs::read_dir(folder).at(folder)?.flatten();
-        let matching = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
-        Ok(matching.map(|entry| entry.path().join(rest)).filter(|path| path.is_file()).collect())
-    };
-    let parts = [
-        below(erlang, "erts-", "bin/beam.smp")?,
-        below(erlang, "erts-", "bin/epmd")?,
-        below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?,
-    ];
+    let parts = [below(erlang, "erts-", "bin/beam.smp")?, below(&erlang.join("lib"), "crypto-", "priv/lib/crypto.so")?];
     Ok(parts.concat())
+}
+
+/// The files `rest` in the folders of `folder` whose names begin with `prefix`.
+fn below(folder: &Path, prefix: &str, rest: &str) -> Result<Vec<PathBuf>, ProvisionError> {
+    let entries = fs::read_dir(folder).at(folder)?.flatten();
+    let matching = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    Ok(matching.map(|entry| entry.path().join(rest)).filter(|path| path.is_file()).collect())
 }
 
 #[cfg(test)]

@@ -124,6 +124,8 @@ pub(crate) fn launch(files: &RabbitMqFiles, folder: &Path, ports: Ports) -> io::
         .path_first(&erlang.join("bin"))
         .env("ERL_ROOTDIR", erlang.display())
         .env("RABBITMQ_ALLOW_INPUT", "true")
+        // Where the port mapper is missed once a minute, a short-lived machine fails: no dump of it.
+        .env("ERL_CRASH_DUMP_SECONDS", 0)
         .env("RABBITMQ_NODENAME", node)
         .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
         .env("RABBITMQ_NODE_PORT", ports.amqp)

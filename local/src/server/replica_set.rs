@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::ServerError;
 use super::mongodb::{MongoDb, MongoDbOptions, NAME, initiate, is_writable_primary};
 use crate::Installation;
+use crate::port::free_port;
 
 const PRIMARY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -12,6 +13,8 @@ const PRIMARY_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct ReplicaSet {
     nodes: Vec<MongoDb>,
+    /// Where clients and the other nodes reach each node.
+    announced: Vec<u16>,
 }
 
 impl MongoDb {
@@ -21,8 +24,21 @@ impl MongoDb {
         nodes: usize,
         options: MongoDbOptions,
     ) -> Result<ReplicaSet, ServerError> {
-        let nodes = (0..nodes).map(|_| Self::new(installation, &MongoDbOptions { port: None, ..options.clone() }));
-        let mut set = ReplicaSet { nodes: nodes.collect::<Result<_, _>>()? };
+        let ports: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
+        let announced: Vec<(u16, u16)> = ports.into_iter().map(|port| (port, port)).collect();
+        Self::start_replica_set_announced(installation, &announced, options).await
+    }
+
+    /// As [`MongoDb::start_replica_set`], a node for each `(port, announced port)`: clients and nodes reach it at the
+    /// announced port of 127.0.0.1, where something that carries to its own port must listen already.
+    pub async fn start_replica_set_announced(
+        installation: &Installation,
+        ports: &[(u16, u16)],
+        options: MongoDbOptions,
+    ) -> Result<ReplicaSet, ServerError> {
+        let node = |port| Self::new(installation, &MongoDbOptions { port: Some(port), ..options.clone() });
+        let nodes = ports.iter().map(|&(port, _)| node(port)).collect::<Result<_, _>>()?;
+        let mut set = ReplicaSet { nodes, announced: ports.iter().map(|&(_, announced)| announced).collect() };
         for node in &mut set.nodes {
             node.launch_only()?;
         }
@@ -35,7 +51,7 @@ impl MongoDb {
 impl ReplicaSet {
     /// All nodes and the set's name: what a client that follows a failover connects to.
     pub fn uri(&self) -> String {
-        let hosts: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        let hosts: Vec<String> = self.announced.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
     }
 
@@ -67,9 +83,8 @@ impl ReplicaSet {
 
     /// Every node must be up before it can be told of the set.
     async fn initiate(&self) -> Result<(), ServerError> {
-        let ports: Vec<u16> = self.nodes.iter().map(|node| node.port()).collect();
         let deadline = Instant::now() + PRIMARY_WITHIN;
-        while let Err(why) = Box::pin(initiate(&ports)).await {
+        while let Err(why) = Box::pin(initiate(&self.announced)).await {
             if Instant::now() > deadline || !self.nodes.iter().all(|node| node.is_running()) {
                 return Err(self.not_ready(why));
             }

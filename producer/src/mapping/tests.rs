@@ -1,6 +1,6 @@
 use super::*;
-use bson::{DateTime, Document, RawDocumentBuf, doc};
-use shared::IdKind;
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use shared::{IdKind, Identity};
 
 const TIME: Timestamp = Timestamp { time: 1_795_000_000, increment: 7 };
 
@@ -196,6 +196,67 @@ fn an_id_that_makes_no_identity_is_a_dead_letter_with_all_its_content() {
     }
 }
 
+/// The bytes of a document in which `~` stands for what is no UTF-8. MongoDB stores it, no driver would write it.
+fn damaged(document: &Document) -> RawDocumentBuf {
+    let mut bytes = RawDocumentBuf::try_from(document).unwrap().into_bytes();
+    bytes.iter_mut().filter(|byte| **byte == b'~').for_each(|byte| *byte = 0xff);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}
+
+fn letter(mapped: Mapped) -> DeadLetter {
+    let Mapped::DeadLetter(letter) = mapped else { panic!("{mapped:?}") };
+    letter
+}
+
+fn snapshot() -> Snapshot {
+    Snapshot { id: Uuid::from_u128(1), document_type: DocumentType::Posts, t0: TIME }
+}
+
+#[test]
+fn an_id_that_is_no_text_is_a_dead_letter_with_the_true_reason() {
+    let documents = [doc! {"_id": "a~", "content": "x"}, doc! {"_id": {"a": "~"}, "content": "x"}];
+    for document in documents {
+        let id = document.get("_id").cloned().unwrap();
+        let deleted = event("delete", "posts", id.clone(), None);
+        let inserted = event("insert", "posts", id, Some(document.clone()));
+        let mapped = [deleted, inserted].map(|event| mapper().map(&damaged(&event).into()).unwrap().remove(0));
+        let row = mapper().row(&snapshot(), &damaged(&document)).unwrap();
+        for mapped in mapped.into_iter().chain([row]) {
+            let letter = letter(mapped);
+            assert_eq!(letter.fault.reason(), "unreadable _id");
+            assert!(letter.fault.to_string().to_lowercase().contains("utf-8"), "{}", letter.fault);
+            assert!(["delete", "insert", "snapshot"].contains(&letter.content["operation"].as_str().unwrap()));
+        }
+    }
+}
+
+#[test]
+fn ids_that_are_no_text_and_look_alike_make_two_dead_letters() {
+    let row = |bytes: u8| {
+        let mut row = damaged(&doc! {"_id": "~", "content": "x"}).into_bytes();
+        row.iter_mut().filter(|byte| **byte == 0xff).for_each(|byte| *byte = bytes);
+        letter(mapper().row(&snapshot(), &RawDocumentBuf::from_bytes(row).unwrap()).unwrap())
+    };
+    assert_eq!(row(0xff).content["_id"], "\u{fffd}");
+    assert_eq!(row(0xff).id, row(0xff).id);
+    assert_ne!(row(0xff).id, row(0xfe).id);
+}
+
+#[test]
+fn a_document_that_cannot_be_read_goes_out_without_its_content() {
+    for document in [doc! {"_id": 5, "a~": "x"}, doc! {"_id": 5, "content": {"a~": "x"}}] {
+        let updated = mapper().map(&damaged(&event("update", "posts", 5, Some(document.clone()))).into()).unwrap();
+        let row = mapper().row(&snapshot(), &damaged(&document)).unwrap();
+        for event in [only(updated), only(vec![row])] {
+            assert_eq!((event.document, event.omitted.as_deref()), (None, Some("unreadable")));
+            assert_eq!(event.subject, Subject::Document(Identity::of(DocumentType::Posts, &5.into()).unwrap()));
+        }
+    }
+    let both = damaged(&event("insert", "posts", 2.5, Some(doc! {"_id": 2.5, "a~": "x"})));
+    let letter = letter(mapper().map(&both.into()).unwrap().remove(0));
+    assert_eq!((letter.fault.reason(), &letter.content["omitted"]), ("unsupported _id", &json!("unreadable")));
+}
+
 /// Execution 5 of the design: the token of a long `_id` fits no message id.
 #[test]
 fn an_id_of_any_length_is_relayed() {
@@ -210,7 +271,7 @@ fn an_id_of_any_length_is_relayed() {
 
 #[test]
 fn rows_and_sweep_bear_t0_and_index_0() {
-    let snapshot = Snapshot { id: Uuid::from_u128(1), document_type: DocumentType::Posts, t0: TIME };
+    let snapshot = snapshot();
     let row = RawDocumentBuf::try_from(&doc! {"_id": 5, "content": "x"}).unwrap();
     let event = only(vec![mapper().row(&snapshot, &row).unwrap()]);
     assert_eq!((event.operation, event.revision), (Operation::Snapshot, revision(0)));

@@ -1,5 +1,7 @@
 //! The threads on which the model runs: it computes for long and must not hold the runtime's threads.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -12,6 +14,9 @@ use crate::settings::EmbeddingSettings;
 
 /// Batches that wait for a thread. Enough to keep every thread busy; more would only be memory.
 const WAITING_BATCHES: usize = 16;
+
+/// What a thread runs: texts to their vectors.
+pub type Run = Box<dyn FnMut(&[String]) -> Result<Vec<Vec<f32>>, ModelError> + Send>;
 
 /// Embeds texts on operating-system threads of its own, each with a session of its own, behind a bounded queue.
 #[derive(Clone)]
@@ -44,15 +49,26 @@ impl Embedder {
     /// [`ModelError`], which names the setting to mend.
     pub fn start(settings: &EmbeddingSettings, threads: usize) -> Result<Self, ModelError> {
         let models = (0..threads.max(1)).map(|_| Model::load(settings)).collect::<Result<Vec<_>, _>>()?;
-        let info = Arc::new(models[0].info().clone());
-        let tokens = TokenCounter::of(&models[0]);
+        let (info, tokens) = (models[0].info().clone(), TokenCounter::of(&models[0]));
+        let settings = settings.clone();
+        let renew = move || Model::load(&settings).map(run);
+        Ok(Self::of(info, tokens, models.into_iter().map(run).collect(), renew))
+    }
+
+    /// An embedder of these runs, each on a thread of its own; a run that panics is replaced by what `renew` makes.
+    pub fn of(
+        info: ModelInfo,
+        tokens: TokenCounter,
+        runs: Vec<Run>,
+        renew: impl Fn() -> Result<Run, ModelError> + Send + Sync + 'static,
+    ) -> Self {
         let (batches, queue) = mpsc::channel(WAITING_BATCHES);
-        let queue = Arc::new(Mutex::new(queue));
-        for model in models {
-            let queue = Arc::clone(&queue);
-            thread::spawn(move || serve(model, &queue));
+        let (queue, renew) = (Arc::new(Mutex::new(queue)), Arc::new(renew));
+        for run in runs {
+            let (queue, renew) = (Arc::clone(&queue), Arc::clone(&renew));
+            thread::spawn(move || serve(run, &*renew, &queue));
         }
-        Ok(Self { batches, info, tokens })
+        Self { batches, info: Arc::new(info), tokens }
     }
 
     /// What is known of the model.
@@ -91,11 +107,61 @@ impl Embedder {
     }
 }
 
-fn serve(mut model: Model, queue: &Mutex<mpsc::Receiver<Batch>>) {
+fn run(mut model: Model) -> Run {
+    Box::new(move |texts| model.embed(texts))
+}
+
+/// A panic is the answer to the batch that it came from: the thread goes on, with a model that was not in it.
+fn serve(mut run: Run, renew: &dyn Fn() -> Result<Run, ModelError>, queue: &Mutex<mpsc::Receiver<Batch>>) {
     // One idle thread waits inside the lock, the others for it.
     while let Some(batch) = { queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv() } {
-        let vectors = model.embed(&batch.texts).map_err(|error| EmbedError::Model(error.to_string()));
+        let vectors = match catch_unwind(AssertUnwindSafe(|| run(&batch.texts))) {
+            Ok(vectors) => vectors.map_err(|error| EmbedError::Model(error.to_string())),
+            Err(panic) => {
+                match renew() {
+                    Ok(renewed) => run = renewed,
+                    Err(error) => tracing::error!(%error, "the model panicked and cannot be loaded again"),
+                }
+                Err(EmbedError::Model(format!("panic: {}", message(&*panic))))
+            }
+        };
         // Nobody waits any more where the asker has given up.
         drop(batch.reply.send(vectors));
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> TokenCounter {
+        let json = serde_json::json!({"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "unk_token": "?",
+            "vocab": {"?": 0}}});
+        TokenCounter::new(json.to_string().parse().unwrap(), 256)
+    }
+
+    /// Panics at every text that says so.
+    fn touchy() -> Run {
+        Box::new(|texts| {
+            assert!(!texts.iter().any(|text| text == "panic"), "touched");
+            Ok(vec![vec![1.0]; texts.len()])
+        })
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_model_is_an_error_of_its_texts_and_the_thread_goes_on() {
+        let (name, fingerprint) = ("touchy".into(), String::new());
+        let info = ModelInfo { name, dimension: 1, max_tokens: 256, fingerprint, batch_independent: true };
+        let embedder = Embedder::of(info, tokens(), vec![touchy()], || Ok(touchy()));
+        for _ in 0..3 {
+            let refused = embedder.embed(vec!["panic".into()]).await.unwrap_err();
+            assert!(matches!(&refused, EmbedError::Model(why) if why.contains("touched")), "{refused}");
+            assert_eq!(embedder.embed(vec!["text".into()]).await.unwrap(), [[1.0]]);
+        }
     }
 }

@@ -4,6 +4,6 @@ mod embedder;
 mod model;
 mod tokens;
 
-pub use embedder::{EmbedError, Embedder};
+pub use embedder::{EmbedError, Embedder, Run};
 pub use model::{Model, ModelError, ModelInfo};
 pub use tokens::TokenCounter;

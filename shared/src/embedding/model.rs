@@ -1,13 +1,15 @@
 //! One loaded embedding model.
 
 use std::fs;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fastembed::{
-    InitOptionsUserDefined, Pooling, TextEmbedding, TextInitOptions, TokenizerFiles, UserDefinedEmbeddingModel,
+    InitOptionsUserDefined, Pooling, QuantizationMode, TextEmbedding, TextInitOptions, TokenizerFiles,
+    UserDefinedEmbeddingModel,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::settings::EmbeddingSettings;
@@ -30,6 +32,9 @@ pub struct ModelInfo {
     pub max_tokens: usize,
     /// Changes with anything that changes a vector: weights, tokenizer, pooling, limit.
     pub fingerprint: String,
+    /// Whether a text's vector is the same whatever else is in its batch. Where numbers are quantised dynamically, by
+    /// what is in the batch, it is not, and must not be remembered.
+    pub batch_independent: bool,
 }
 
 /// A model that cannot be loaded or run.
@@ -54,9 +59,26 @@ pub enum ModelError {
     /// Neither a folder nor a name that fastembed knows.
     #[error("EMBEDDING_MODEL: `{0}` is no model that fastembed knows; set EMBEDDING_MODEL_DIR for one of your own")]
     Unknown(String),
+    /// The hub does not give it.
+    #[error("EMBEDDING_MODEL: the model hub does not give {file}: {problem}; EMBEDDING_MODEL_DIR needs no hub")]
+    Hub {
+        /// The file that was asked for.
+        file: String,
+        /// As the hub's client says.
+        problem: String,
+    },
     /// As fastembed.
     #[error("EMBEDDING_MODEL: {0}")]
-    Fastembed(#[from] fastembed::Error),
+    Fastembed(fastembed::Error),
+}
+
+impl From<fastembed::Error> for ModelError {
+    fn from(error: fastembed::Error) -> Self {
+        match error {
+            fastembed::Error::ModelRetrieval { file, source } => Self::Hub { file, problem: source.to_string() },
+            other => Self::Fastembed(other),
+        }
+    }
 }
 
 /// A model in memory, with one ONNX Runtime session of one thread.
@@ -83,12 +105,17 @@ impl Model {
         let tokenizer_file = read(&dir.join("tokenizer.json"))?;
         let config_file = read(&dir.join("config.json"))?;
         let max_tokens = max_tokens(dir)?;
-        let pooling = Pooling::Mean;
+        let pooling = pooling(dir)?;
         let dimension = number(&config_file, "hidden_size").ok_or_else(|| ModelError::File {
             path: dir.join("config.json"),
             problem: "has no `hidden_size`".into(),
         })?;
         let weights = xxh3_128(&onnx_file) ^ xxh3_128(&tokenizer_file).rotate_left(1);
+        let batch_independent = !is_dynamically_quantised(&onnx_file);
+        let pooled = match pooling {
+            Pooling::Cls => "cls",
+            Pooling::Mean => "mean",
+        };
         let files = TokenizerFiles {
             tokenizer_file,
             config_file,
@@ -101,8 +128,8 @@ impl Model {
             .with_intra_threads(1)
             .with_session_config("session.intra_op.allow_spinning", "0");
         let text = TextEmbedding::try_new_from_user_defined(model, options)?;
-        let fingerprint = format!("{weights:032x}/mean/{max_tokens}");
-        Ok(Self { text, info: ModelInfo { name: name.into(), dimension, max_tokens, fingerprint } })
+        let fingerprint = format!("{weights:032x}/{pooled}/{max_tokens}");
+        Ok(Self { text, info: ModelInfo { name: name.into(), dimension, max_tokens, fingerprint, batch_independent } })
     }
 
     fn from_hub(name: &str) -> Result<Self, ModelError> {
@@ -116,7 +143,8 @@ impl Model {
         let text = TextEmbedding::try_new(options)?;
         let max_tokens = text.tokenizer.get_truncation().map_or(DEFAULT_MAX_TOKENS, |cut| cut.max_length);
         let fingerprint = format!("{}/{:?}/{max_tokens}", known.model_code, known.model);
-        let info = ModelInfo { name: name.into(), dimension: known.dim, max_tokens, fingerprint };
+        let batch_independent = TextEmbedding::get_quantization_mode(&known.model) != QuantizationMode::Dynamic;
+        let info = ModelInfo { name: name.into(), dimension: known.dim, max_tokens, fingerprint, batch_independent };
         Ok(Self { text, info })
     }
 
@@ -160,6 +188,42 @@ fn max_tokens(dir: &Path) -> Result<usize, ModelError> {
     Ok(number(&read(&path)?, "max_seq_length").unwrap_or(DEFAULT_MAX_TOKENS))
 }
 
+/// How one vector is made of the tokens': as sentence-transformers' own file says. A folder without that file holds a
+/// model of the default's family, which takes the mean. What is neither that nor the first token's is refused: its
+/// vectors would be wrong, and nothing would tell.
+fn pooling(dir: &Path) -> Result<Pooling, ModelError> {
+    let path = dir.join("1_Pooling/config.json");
+    if !path.exists() {
+        return Ok(Pooling::Mean);
+    }
+    pooling_of(&read(&path)?).map_err(|problem| ModelError::File { path, problem })
+}
+
+fn pooling_of(json: &[u8]) -> Result<Pooling, String> {
+    let config: Map<String, Value> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let chosen = |(name, value): (&String, &Value)| match value {
+        Value::String(mode) if name == "pooling_mode" => Some(mode.clone()),
+        Value::Bool(true) => name.strip_prefix("pooling_mode_").map(str::to_owned),
+        _ => None,
+    };
+    let modes: Vec<String> = config.iter().filter_map(chosen).collect();
+    match modes.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
+        ["cls" | "cls_token"] => Ok(Pooling::Cls),
+        other => Err(format!("pools by {other:?}; only mean_tokens or cls_token alone is supported")),
+    }
+}
+
+/// Whether the graph has an operator that scales numbers by the batch: DynamicQuantizeLinear, -MatMul or -LSTM.
+fn is_dynamically_quantised(mut onnx: &[u8]) -> bool {
+    while onnx.skip_until(b'D').is_ok_and(|skipped| skipped > 0) {
+        if onnx.starts_with(b"ynamicQuantize") {
+            return true;
+        }
+    }
+    false
+}
+
 fn number(json: &[u8], field: &str) -> Option<usize> {
     let json: Value = serde_json::from_slice(json).ok()?;
     usize::try_from(json.get(field)?.as_u64()?).ok()
@@ -170,4 +234,37 @@ fn names(model_code: &str, name: &str) -> bool {
     let last = model_code.rsplit('/').next().unwrap_or(model_code);
     let short = last.trim_end_matches("-onnx");
     [model_code, last, short].iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files as they are on the hub: all-MiniLM-L6-v2's and bge-small-en-v1.5's.
+    #[test]
+    fn pooling_is_what_the_models_own_file_says() {
+        let mean = r#"{"word_embedding_dimension": 384, "pooling_mode_cls_token": false,
+            "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": false, "pooling_mode_mean_sqrt_len_tokens": false}"#;
+        let cls =
+            r#"{"word_embedding_dimension": 384, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+        assert_eq!(pooling_of(mean.as_bytes()), Ok(Pooling::Mean));
+        assert_eq!(pooling_of(cls.as_bytes()), Ok(Pooling::Cls));
+        assert_eq!(pooling_of(br#"{"pooling_mode": "cls"}"#), Ok(Pooling::Cls));
+        for other in [&b"{}"[..], br#"{"pooling_mode_lasttoken": true}"#, &mean.replace("false", "true").into_bytes()] {
+            assert!(pooling_of(other).unwrap_err().contains("only"));
+        }
+        assert!(pooling_of(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_folder_without_the_file_takes_the_mean() {
+        assert_eq!(pooling(Path::new("/nowhere")).unwrap(), Pooling::Mean);
+    }
+
+    #[test]
+    fn dynamic_quantisation_is_seen_in_the_graph() {
+        assert!(is_dynamically_quantised(b"\x08DD\x01\x15DynamicQuantizeLinear:"));
+        assert!(!is_dynamically_quantised(b"\x08DD\x01Dynamic\x15MatMul"));
+        assert!(!is_dynamically_quantised(b""));
+    }
 }

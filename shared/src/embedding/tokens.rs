@@ -31,7 +31,7 @@ impl TokenCounter {
         Ok(Self::new(Tokenizer::from_file(path).map_err(problem)?, max_tokens))
     }
 
-    fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> Self {
+    pub(super) fn new(mut tokenizer: Tokenizer, max_tokens: usize) -> Self {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).expect("only an invalid stride is refused, and there is none");
         let special_tokens = tokenizer.encode("", true).map_or(2, |encoding| encoding.len());

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use local::Program;
 
 use super::http;
+use crate::world::programs;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const WORK_WITHIN: Duration = Duration::from_secs(300);
@@ -87,7 +88,7 @@ impl Service {
 
 /// A program of this workspace, beside this one.
 fn built(name: &str) -> Result<PathBuf> {
-    let path = std::env::current_exe()?.with_file_name(name);
+    let path = programs().join(name);
     ensure!(path.exists(), "{} is missing: `make bench` builds it", path.display());
     Ok(path)
 }

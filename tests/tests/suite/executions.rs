@@ -2,18 +2,23 @@
 //! dropping what it still meant to do, or by a store that fails at one call.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use consumer::{
     Barrier, Change, DeadLetters, Message, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer,
     VectorStore, Vectors, coalesce,
 };
-use qdrant_client::qdrant::{PointId, PointStruct};
+use qdrant_client::Payload;
+use qdrant_client::qdrant::{PointId, PointStruct, UpsertPointsBuilder, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
+use shared::embedding::{Embedder, ModelError};
 use shared::index::{Index, IndexMeta};
-use shared::{ChangeEvent, DocumentType, Identity, Revision};
+use shared::shutdown::CancellationToken;
+use shared::{ChangeEvent, DocumentType, Identity, Manifest, Record, Revision};
 use tests::{TestQdrant, embedder, qdrant};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 const PARTITIONS: u16 = 1;
@@ -23,6 +28,13 @@ const T: i64 = 3_855_425_992_956_837_888;
 
 #[derive(Default)]
 struct Letters(Mutex<Vec<Postmark>>);
+
+impl Letters {
+    /// The stages that gave up, in order.
+    fn stages(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().iter().map(|letter| letter.stage).collect()
+    }
+}
 
 impl DeadLetters for Letters {
     async fn send(&self, _: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
@@ -41,7 +53,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let (qdrant, embedder) = (qdrant().await, embedder().await.clone());
+        Self::embedding_with(embedder().await.clone()).await
+    }
+
+    async fn embedding_with(embedder: Embedder) -> Self {
+        let qdrant = qdrant().await;
         let meta = IndexMeta::new(embedder.info(), PARTITIONS);
         let index = Index::ensure(&qdrant.client(), &meta).await.unwrap();
         Self { qdrant, index, vectors: Vectors::new(embedder), letters: Letters::default() }
@@ -52,12 +68,38 @@ impl Bench {
     }
 
     fn consumer(&self) -> Synchronizer<QdrantStore> {
-        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into())
+        Synchronizer::new(self.store(), self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
-    /// A consumer that is killed at its next call of this kind.
-    fn killed_at(&self, call: Call) -> Synchronizer<Killed> {
-        Synchronizer::new(Killed { store: self.store(), call }, self.vectors.clone(), "fingerprint".into())
+    /// A consumer to which something happens between the writing of its chunks and that of its manifest.
+    fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
+        self.observed(Some(disturbance))
+    }
+
+    /// A consumer whose writes are remembered.
+    fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
+        let (disturbance, writes) = (Mutex::new(disturbance), Mutex::default());
+        let store = Disturbed { bench: self, store: self.store(), disturbance, writes };
+        Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
+    }
+
+    /// A consumer that is killed between the writing of its chunks and that of its manifest.
+    async fn apply_and_be_killed(&self, change: Change) {
+        let killed = Arc::new(Notify::new());
+        let consumer = self.disturbed(Disturbance::Killed(Arc::clone(&killed)));
+        tokio::select! {
+            outcome = consumer.apply(vec![change], &self.letters) => panic!("not killed: {outcome:?}"),
+            () = killed.notified() => {}
+        }
+    }
+
+    /// Puts another payload in place of the document's manifest.
+    async fn damage(&self, payload: Value) {
+        let payload = Payload::try_from(payload).unwrap();
+        let id = identity().manifest_id().to_string();
+        let point = PointStruct::new(id, HashMap::<String, Vector>::new(), payload);
+        let upsert = UpsertPointsBuilder::new(&self.index.documents, vec![point]).wait(true);
+        self.qdrant.client().upsert_points(upsert).await.unwrap();
     }
 
     /// Applies and cleans up, as a consumer that is not killed does.
@@ -68,7 +110,11 @@ impl Bench {
     }
 
     async fn standing(&self) -> Standing {
-        self.store().standings(&[identity()]).await.unwrap().remove(&identity()).unwrap()
+        self.standing_of(&delete(T)).await
+    }
+
+    async fn standing_of(&self, Change { identity, .. }: &Change) -> Standing {
+        self.store().standings(std::slice::from_ref(identity)).await.unwrap().remove(identity).unwrap()
     }
 
     async fn chunks(&self) -> BTreeSet<Uuid> {
@@ -83,26 +129,60 @@ impl Bench {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
-    Swap,
+enum Disturbance {
+    /// It is killed, which is notified.
+    Killed(Arc<Notify>),
+    /// Another consumer applies this change meanwhile.
+    Overtaken(Box<Change>),
+    /// Requests that would write a record of this document with chunks in it are refused, each time.
+    Refused(&'static str),
 }
 
-/// A store whose consumer dies at one call.
-struct Killed {
+fn lists_chunks_of(entry_id: &str, swap: &Swap) -> bool {
+    let manifest = Manifest::from_payload(swap.payload.clone()).unwrap();
+    swap.identity.entry_id == entry_id && !manifest.chunk_ids.is_empty()
+}
+
+struct Disturbed<'a> {
+    bench: &'a Bench,
     store: QdrantStore,
-    call: Call,
+    disturbance: Mutex<Option<Disturbance>>,
+    writes: Mutex<Vec<Write>>,
 }
 
-impl VectorStore for Killed {
+/// A request to write, with the number of points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    Chunks(usize),
+    Records(usize),
+}
+
+impl VectorStore for Disturbed<'_> {
     async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
         self.store.standings(identities).await
     }
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push(Write::Chunks(points.len()));
         self.store.put_chunks(points).await
     }
     async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        if self.call == Call::Swap { Err(StoreError::Damaged("killed here")) } else { self.store.swap(swaps).await }
+        self.writes.lock().unwrap().push(Write::Records(swaps.len()));
+        let disturbance = self.disturbance.lock().unwrap().take();
+        match disturbance {
+            Some(Disturbance::Killed(killed)) => {
+                killed.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
+            Some(Disturbance::Refused(entry_id)) => {
+                *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
+                if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {
+                    return Err(StoreError::Damaged("request"));
+                }
+            }
+            None => {}
+        }
+        self.store.swap(swaps).await
     }
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
         self.store.chunks_of(identity).await
@@ -241,9 +321,7 @@ async fn a_late_event_does_not_resurrect() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redelivery_folded_into_a_fresh_event_leaves_no_orphan() {
     let bench = Bench::new().await;
-    let killed = bench.killed_at(Call::Swap);
-    let outcome = killed.apply(vec![put(T, "e1")], &bench.letters).await;
-    assert!(matches!(outcome, Err(PartitionError::Store(StoreError::Damaged(_)))));
+    bench.apply_and_be_killed(put(T, "e1")).await;
     assert_eq!(bench.chunks().await.len(), 1, "the killed consumer left a chunk that no manifest lists");
     for change in coalesce([redelivered(put(T, "e1")), put(T + TICK, "e2")]) {
         bench.apply(change).await;
@@ -264,6 +342,43 @@ async fn a_redelivered_drop_cleans_up_after_its_first_attempt() {
     consumer.delete(&stale).await.unwrap();
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.deleted);
+}
+
+/// 16. Overtaken by an older change: what was written is not deleted but listed at the next attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_overtaken_by_an_older_change_begins_again() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let overtaken = bench.disturbed(Disturbance::Overtaken(Box::new(put(T + TICK, "b"))));
+    let stale = overtaken.apply(vec![put(T + 2 * TICK, "c")], &bench.letters).await.unwrap();
+    overtaken.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + 2 * TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+}
+
+/// 16. Overtaken by a newer change: what was written and is not listed goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_overtaken_by_a_newer_change_takes_its_chunks_away() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let overtaken = bench.disturbed(Disturbance::Overtaken(Box::new(put(T + 2 * TICK, "c"))));
+    let stale = overtaken.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    assert!(!stale.is_empty());
+    overtaken.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + 2 * TICK).await;
+}
+
+/// A redelivery looks for leftovers while another consumer has written the chunks of a newer change, but not its
+/// manifest: those are not its to delete.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redelivery_leaves_alone_what_a_newer_change_is_writing() {
+    let bench = Bench::new().await;
+    let older = redelivered(put(T, "a"));
+    let writing = bench.disturbed(Disturbance::Overtaken(Box::new(older)));
+    let stale = writing.apply(vec![put(T + TICK, "b")], &bench.letters).await.unwrap();
+    writing.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
 }
 
 /// 17. The same revision with newer content: compare-and-set cannot tell them apart, so it is not applied.
@@ -301,8 +416,26 @@ async fn a_repair_rewrites_a_document_whose_chunks_were_damaged() {
     repair.event.repair = true;
     bench.apply(repair.clone()).await;
     bench.assert_stands_at(T + TICK).await;
+    let damaged_again: Vec<Uuid> = bench.chunks().await.into_iter().collect();
+    bench.store().delete_chunks(&damaged_again).await.unwrap();
     bench.apply(repair).await;
     bench.assert_stands_at(T + TICK).await;
+}
+
+/// A letter that is not confirmed leaves the manifest where it was: else a kill in between would lose the letter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_does_not_say_failed_before_the_letter_is_confirmed() {
+    struct Unconfirmed;
+    impl DeadLetters for Unconfirmed {
+        async fn send(&self, _: &Message, _: Postmark) -> Result<(), DeadLetterError> {
+            Err(DeadLetterError::Refused)
+        }
+    }
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let poison = event("update", T + TICK, json!({ "content": 5 }));
+    assert!(bench.consumer().apply(vec![poison], &Unconfirmed).await.is_err());
+    bench.assert_stands_at(T).await;
 }
 
 /// A document that cannot be indexed is a dead letter, its former text is gone, and its neighbours are not touched.
@@ -315,9 +448,116 @@ async fn a_poison_document_is_alone_with_its_fault() {
     let poison = event("update", T + TICK, json!({ "content": 5 }));
     let stale = bench.consumer().apply(vec![poison, neighbour.clone()], &bench.letters).await.unwrap();
     bench.consumer().delete(&stale).await.unwrap();
-    assert_eq!(bench.letters.0.lock().unwrap()[0].stage, "clean");
+    assert_eq!(bench.letters.stages(), ["clean"]);
     bench.assert_stands_at(T + TICK).await;
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.manifest.unwrap().error.is_some());
-    assert_eq!(bench.consumer().revision(&neighbour.identity).await.unwrap().get(), T);
+    assert_eq!(bench.standing_of(&neighbour).await.revision().get(), T);
+}
+
+/// A manifest that the store refuses for good (too large, say) is its document's fault alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_store_refuses_is_alone_with_its_fault() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let consumer = bench.disturbed(Disturbance::Refused("one"));
+    let batch = vec![put(T + TICK, "refused"), neighbour.clone()];
+    let stale = consumer.apply(batch, &bench.letters).await.unwrap();
+    consumer.delete(&stale).await.unwrap();
+    assert_eq!(bench.letters.stages(), ["write"]);
+    bench.assert_stands_at(T + TICK).await;
+    assert!(bench.chunks().await.is_empty());
+    assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("write"));
+    assert_eq!(bench.standing_of(&neighbour).await.listed().len(), 1, "the neighbour is indexed");
+}
+
+/// A manifest that is damaged but for its revision is replaced by the next change, by a redelivery of its own, and by a
+/// barrier; what it listed is not left behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
+    let bench = Bench::new().await;
+    let damaged = |revision: i64| {
+        json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": revision, "deleted": false,
+            "bucket": identity().bucket(), "chunk_ids": "not a list"})
+    };
+    bench.apply(put(T, "a")).await;
+    bench.damage(damaged(T)).await;
+    bench.apply(put(T + TICK, "b")).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+    bench.damage(damaged(T + TICK)).await;
+    bench.apply(put(T, "a late event")).await;
+    assert_eq!(bench.chunks().await.len(), 1, "an older change leaves it as it is");
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+    bench.damage(damaged(T + TICK)).await;
+    let stale = bench.consumer().pass(barrier(T + 2 * TICK)).await.unwrap();
+    bench.consumer().delete(&stale).await.unwrap();
+    bench.assert_stands_at((T + 2 * TICK) - 1).await;
+    assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
+}
+
+/// The first document of a long batch stands before the last one is embedded, and no request holds a whole batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_batch_is_written_in_rounds() {
+    let bench = Bench::new().await;
+    let files: serde_json::Map<_, _> =
+        (0..600).map(|file| (format!("notes/{file}.md"), json!(format!("note {file}")))).collect();
+    let mut long = event("insert", T, json!({ "content": files }));
+    long.identity = Identity { document_type: DocumentType::Repositories, ..identity() };
+    let consumer = bench.observed(None);
+    consumer.apply(vec![long, put(T, "a")], &bench.letters).await.unwrap();
+    let writes = consumer.store().writes.lock().unwrap().clone();
+    let expected = [Write::Chunks(512), Write::Chunks(88), Write::Records(1), Write::Chunks(1), Write::Records(1)];
+    assert_eq!(writes, expected);
+    bench.assert_stands_at(T).await;
+}
+
+/// A model that fails on everything while `pressed`, as where memory is short, and on texts that say `poison` always.
+async fn touchy_embedder(pressed: &Arc<AtomicBool>) -> Embedder {
+    let real = embedder().await;
+    let (pressed, dimension) = (Arc::clone(pressed), real.info().dimension);
+    let run = move |texts: &[String]| {
+        if pressed.load(Ordering::SeqCst) || texts.iter().any(|text| text.contains("poison")) {
+            return Err(ModelError::Unknown("scripted".into()));
+        }
+        Ok(vec![vec![1.0; dimension]; texts.len()])
+    };
+    let renew = || Err(ModelError::Unknown("not asked for".into()));
+    Embedder::of(real.info().clone(), real.tokens().clone(), vec![Box::new(run)], renew)
+}
+
+/// While the model fails on everything, no document is at fault: nothing is lost, and it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_fails_on_everything_makes_no_dead_letters() {
+    let pressed = Arc::new(AtomicBool::new(false));
+    let bench = Bench::embedding_with(touchy_embedder(&pressed).await).await;
+    bench.apply(put(T, "a")).await;
+    pressed.store(true, Ordering::SeqCst);
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    for batch in [vec![put(T + TICK, "b"), neighbour], vec![put(T + TICK, "b")]] {
+        let outcome = bench.consumer().apply(batch, &bench.letters).await;
+        assert!(matches!(outcome, Err(PartitionError::Embed(_))), "{outcome:?}");
+    }
+    assert!(bench.letters.stages().is_empty());
+    bench.assert_stands_at(T).await;
+    pressed.store(false, Ordering::SeqCst);
+    bench.apply(redelivered(put(T + TICK, "b"))).await;
+    bench.assert_stands_at(T + TICK).await;
+}
+
+/// A text that the model fails on while it works on others is its document's fault alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_cannot_be_embedded_is_alone_with_its_fault() {
+    let bench = Bench::embedding_with(touchy_embedder(&Arc::default()).await).await;
+    let mut neighbour = put(T, "neighbour");
+    neighbour.identity.entry_id = "two".into();
+    let batch = vec![put(T, "poison"), neighbour.clone()];
+    bench.consumer().apply(batch, &bench.letters).await.unwrap();
+    assert_eq!(bench.letters.stages(), ["embed"]);
+    assert!(bench.standing().await.manifest.unwrap().error.unwrap().contains("embed"));
+    assert_eq!(bench.standing_of(&neighbour).await.listed().len(), 1);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
-use tests::{World, audit, eventually_within};
+use tests::{World, eventually_within};
 
 const DOCUMENTS: i32 = 240;
 
@@ -28,7 +28,7 @@ async fn write_mix(world: &mut World, mut disturb: impl AsyncFnMut(&mut World, i
 
 async fn assert_equal_in_the_end(world: &World) {
     eventually_within(Duration::from_secs(120), &format!("the index equals the source\n{}", world.logs()), || async {
-        audit(world).await?.equal()
+        world.audit().await?.equal()
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole way, on real servers, in one process so that they share them.
 #![allow(missing_docs, reason = "tests are named as sentences")]
 
+mod chaos;
 mod executions;
 mod kills;
 mod poison;

@@ -1,6 +1,7 @@
 //! A wrong or missing setting: one line that names it, exit code 2. A server that a one-shot command does not reach:
 //! exit code 3.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use tests::{World, binary, embedding_environment, eventually};
@@ -9,9 +10,12 @@ use tests::{World, binary, embedding_environment, eventually};
 const LISTEN: [(&str, &str); 2] = [("PRODUCER_HTTP_LISTEN", "127.0.0.1:0"), ("CONSUMER_HTTP_LISTEN", "127.0.0.1:0")];
 
 fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
+    run_in(tempfile::tempdir().unwrap().path(), program, arguments, environment)
+}
+
+fn run_in(folder: &Path, program: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(binary(program));
-    command.args(arguments).env_clear().envs(LISTEN).envs(environment.iter().copied()).current_dir(folder.path());
+    command.args(arguments).env_clear().envs(LISTEN).envs(environment.iter().copied()).current_dir(folder);
     command.output().unwrap()
 }
 
@@ -47,8 +51,79 @@ fn a_missing_or_wrong_setting_is_named_in_one_line() {
 
 #[test]
 fn a_secret_is_never_shown() {
-    let output = run("producer", &["run"], &[RABBITMQ, ("MONGODB_URI", "http://user:hunter2@host")]);
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"));
+    for uri in [
+        "http://user:hunter2@host",
+        "mongodb://user:hunter2?x@host",
+        "mongodb://user:hun/ter2@host/?hunter2",
+        "hunter2",
+    ] {
+        assert_hidden(&run("producer", &["run"], &[RABBITMQ, ("MONGODB_URI", uri)]), "MONGODB_URI");
+    }
+    for uri in
+        ["amqp:guest:hunter2@host", "amqp://guest:hunter2@host:port", "hunter2://host", "amqp://host?heartbeat=hunter2"]
+    {
+        assert_hidden(&run("producer", &["run"], &[MONGODB, ("RABBITMQ_URI", uri)]), "RABBITMQ_URI");
+        assert_hidden(&run("consumer", &["run"], &[QDRANT, ("RABBITMQ_URI", uri)]), "RABBITMQ_URI");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "TYPES=posts\nRABBITMQ_URI=amqp://guest:hunter2 x@host\n").unwrap();
+    assert_hidden(&run_in(folder.path(), "producer", &["run"], &[MONGODB]), ".env: line 2");
+}
+
+fn assert_hidden(output: &Output, setting: &str) {
+    assert_names(output, 2, setting);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter2"), "{output:?}");
+}
+
+#[test]
+fn a_flag_goes_before_the_environment_also_where_it_names_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("uri"), MONGODB.1).unwrap();
+    let flag = ["status", "--mongodb-uri-file", "uri"];
+    let wrong = ("MONGODB_URI", "http://wrong");
+    assert_names(&run_in(folder.path(), "producer", &flag, &[wrong]), 3, "MongoDB");
+    assert_names(
+        &run_in(folder.path(), "producer", &["status"], &[wrong, ("MONGODB_URI_FILE", "uri")]),
+        2,
+        "MONGODB_URI",
+    );
+    assert_names(&run_in(folder.path(), "producer", &["status"], &[("MONGODB_URI_FILE", "uri")]), 3, "MongoDB");
+    std::fs::write(folder.path().join(".env"), "MONGODB_URI=http://wrong\n").unwrap();
+    assert_names(&run_in(folder.path(), "producer", &flag, &[]), 3, "MongoDB");
+}
+
+#[test]
+fn a_host_that_has_no_address_is_an_absent_server_and_no_wrong_setting() {
+    let unknown = ("MONGODB_URI", "mongodb+srv://nowhere.llm-twin.invalid/");
+    assert_names(&run("producer", &["status"], &[unknown]), 3, "MongoDB");
+}
+
+/// `.env.example` and README name every setting that `--help` does.
+#[test]
+fn every_setting_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let documents = [".env.example", "README.md"].map(|name| std::fs::read_to_string(root.join(name)).unwrap());
+    for (program, command) in [("producer", "run"), ("consumer", "run"), ("retrieval", "search")] {
+        let help = String::from_utf8(run(program, &[command, "--help"], &[]).stdout).unwrap();
+        // Lines are wrapped.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let settings: Vec<&str> =
+            help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap()).collect();
+        assert!(settings.contains(&"LOG_FORMAT"), "{program} {command} --help: {settings:?}");
+        for (document, setting) in
+            documents.iter().flat_map(|document| settings.iter().map(move |name| (document, name)))
+        {
+            assert!(document.contains(setting), "{setting} is not in {}", &document[..40]);
+        }
+    }
+}
+
+#[test]
+fn the_format_of_log_lines_may_stand_before_and_after_the_command() {
+    for arguments in [["--log-format", "json", "status"], ["status", "--log-format", "json"]] {
+        assert_names(&run("producer", &arguments, &[MONGODB]), 3, "MongoDB");
+    }
+    assert_names(&run("producer", &["status", "--log-format", "xml"], &[MONGODB]), 2, "LOG_FORMAT");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,6 +132,8 @@ async fn a_one_shot_command_that_reaches_no_server_exits_3() {
     let model: Vec<(&str, &str)> = model.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_names(&run("retrieval", &["search", "x"], &[&[QDRANT], model.as_slice()].concat()), 3, "QDRANT_URL");
     assert_names(&run("producer", &["status"], &[MONGODB]), 3, "MongoDB");
+    let hub = [QDRANT, model[1], ("HF_ENDPOINT", "http://127.0.0.1:1")];
+    assert_names(&run("retrieval", &["search", "x"], &hub), 3, "EMBEDDING_MODEL");
 }
 
 /// PARTITIONS is recorded with the first start; another number would break the order of documents.

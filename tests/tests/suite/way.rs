@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use bson::{Bson, Document, doc, oid::ObjectId};
-use tests::{World, audit, eventually};
+use tests::{World, eventually};
 use uuid::Uuid;
 
 async fn insert(world: &World, collection: &str, document: Document) {
@@ -10,7 +10,7 @@ async fn insert(world: &World, collection: &str, document: Document) {
 }
 
 async fn until_equal(world: &World) {
-    eventually(&format!("the index equals the source\n{}", world.logs()), || async { audit(world).await?.equal() })
+    eventually(&format!("the index equals the source\n{}", world.logs()), || async { world.audit().await?.equal() })
         .await;
 }
 
@@ -61,7 +61,7 @@ async fn every_operation_on_every_type_is_found_or_gone() {
     articles.drop().await.unwrap();
     posts.delete_many(doc! {}).await.unwrap();
     until_equal(&world).await;
-    let end = audit(&world).await.unwrap();
+    let end = world.audit().await.unwrap();
     assert!(end.live.is_empty() && end.chunks.is_empty(), "{end:?}");
     assert_eq!(end.tombstones.len(), 3);
     world.stop().await;

@@ -182,7 +182,7 @@ fn a_title_of_any_length_keeps_the_metadata_small_and_loses_nothing() {
 
 #[test]
 fn a_user_has_the_names_that_there_are() {
-    let names = |document: Value| author(&identity(DocumentType::Users), document.as_object().unwrap());
+    let names = |document: Value| author(document.as_object().unwrap());
     let name = names(json!({"first_name": " Ada ", "last_name": "Lovelace", "age": 36})).unwrap();
     assert_eq!(name.full_name.as_deref(), Some("Ada Lovelace"));
     assert_eq!(

@@ -3,12 +3,14 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
+use bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, QueueBindOptions};
@@ -60,41 +62,88 @@ fn servers() -> &'static Servers {
     tokio::task::block_in_place(|| &*SERVERS)
 }
 
-/// URI of the shared MongoDB.
-pub(crate) fn mongodb_uri() -> String {
-    servers().mongodb.uri().to_owned()
+/// A MongoDB of one's own, whose answers a test can script.
+pub(crate) async fn scripted_mongodb() -> MongoDb {
+    let arguments = ["--setParameter", "enableTestCommands=1"].map(str::to_owned).to_vec();
+    let options = MongoDbOptions { arguments, ..MongoDbOptions::default() };
+    MongoDb::start(&installation().await, options).await.expect("mongod")
 }
 
 /// One relay and all around it.
 pub(crate) struct Bench {
     pub(crate) name: String,
     pub(crate) database: Database,
+    pub(crate) mongodb_uri: String,
     pub(crate) rabbitmq_uri: String,
     pub(crate) client: Client,
 }
 
+/// Name by which the program's connections are known to MongoDB.
+const APP_NAME: &str = "llm-twin producer";
+
 impl Bench {
     /// A new database on the shared MongoDB, a new virtual host on the shared broker.
     pub(crate) async fn new() -> Self {
-        let name = format!("relay{}", TESTS.fetch_add(1, Ordering::Relaxed));
-        let rabbitmq_uri = servers().rabbitmq.create_vhost(&name).await.expect("vhost");
-        Self::with_broker(name, rabbitmq_uri).await
+        Self::with_mongodb(&servers().mongodb).await
     }
 
     /// The same with a broker of the caller's.
     pub(crate) async fn over(rabbitmq: &RabbitMq) -> Self {
         let name = format!("relay{}", TESTS.fetch_add(1, Ordering::Relaxed));
-        Self::with_broker(name, rabbitmq.uri().to_owned()).await
+        Self::with_servers(name, servers().mongodb.uri(), rabbitmq.uri()).await
     }
 
-    async fn with_broker(name: String, rabbitmq_uri: String) -> Self {
-        let client = Client::with_uri_str(servers().mongodb.uri()).await.expect("client");
-        Self { database: client.database(&name), name, rabbitmq_uri, client }
+    /// The same with a MongoDB of the caller's.
+    pub(crate) async fn with_mongodb(mongodb: &MongoDb) -> Self {
+        let name = format!("relay{}", TESTS.fetch_add(1, Ordering::Relaxed));
+        let rabbitmq_uri = servers().rabbitmq.create_vhost(&name).await.expect("vhost");
+        Self::with_servers(name, mongodb.uri(), &rabbitmq_uri).await
+    }
+
+    async fn with_servers(name: String, mongodb_uri: &str, rabbitmq_uri: &str) -> Self {
+        let client = Client::with_uri_str(mongodb_uri).await.expect("client");
+        Self {
+            database: client.database(&name),
+            name,
+            mongodb_uri: mongodb_uri.to_owned(),
+            rabbitmq_uri: rabbitmq_uri.to_owned(),
+            client,
+        }
+    }
+
+    /// From here on a [`scripted_mongodb`] answers this command of the program with an error of this code, in one
+    /// collection or wherever it is sent.
+    pub(crate) async fn fail(&self, command: &str, namespace: Option<&str>, code: i32) {
+        let mut data = doc! {"failCommands": [command], "errorCode": code, "appName": APP_NAME};
+        data.extend(namespace.map(|namespace| doc! {"namespace": namespace}).unwrap_or_default());
+        self.fail_point(doc! {"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data}).await;
+    }
+
+    /// From here on it works again.
+    pub(crate) async fn mend(&self) {
+        self.fail_point(doc! {"configureFailPoint": "failCommand", "mode": "off"}).await;
+    }
+
+    async fn fail_point(&self, command: Document) {
+        self.client.database("admin").run_command(command).await.expect("fail point");
+    }
+
+    /// All connections of the program to the broker are closed; its queues are lost.
+    pub(crate) async fn close_connections(&self) {
+        servers().rabbitmq.delete_vhost(&self.name).await.expect("vhost deleted");
+        servers().rabbitmq.create_vhost(&self.name).await.expect("vhost");
     }
 
     /// A watched collection.
     pub(crate) fn collection(&self, name: &str) -> Collection<Document> {
         self.database.collection(name)
+    }
+
+    /// Inserts a document as it is, which no driver would write.
+    pub(crate) async fn insert_raw(&self, collection: &str, document: RawDocumentBuf) {
+        let documents: RawArrayBuf = [document].into_iter().collect();
+        let insert = rawdoc! {"insert": collection, "documents": documents};
+        self.database.run_raw_command(insert).await.expect("insert");
     }
 
     /// The stored checkpoint, if it has a position.
@@ -110,7 +159,7 @@ impl Bench {
         command
             .env_clear()
             .current_dir(std::env::temp_dir())
-            .env("MONGODB_URI", servers().mongodb.uri())
+            .env("MONGODB_URI", &self.mongodb_uri)
             .env("MONGODB_DATABASE", &self.name)
             .env("RABBITMQ_URI", &self.rabbitmq_uri)
             .env("PARTITIONS", PARTITIONS.to_string())
@@ -129,6 +178,28 @@ impl Bench {
     }
 }
 
+/// What the program has logged so far.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<String>>);
+
+impl Log {
+    fn of(stderr: ChildStderr) -> Self {
+        let log = Self::default();
+        let lines = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.0.lock().expect("log").push_str(&(line + "\n"));
+            }
+        });
+        log
+    }
+
+    /// Waits until it contains this.
+    pub(crate) async fn until(&self, text: &str) {
+        eventually(text, async || self.0.lock().expect("log").contains(text)).await;
+    }
+}
+
 /// The program as a process; killed when dropped.
 pub(crate) struct Producer(Child);
 
@@ -136,6 +207,13 @@ impl Producer {
     /// Starts it.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         Self(command.stdin(Stdio::null()).spawn().expect("producer starts"))
+    }
+
+    /// Starts it and reads what it logs.
+    pub(crate) fn spawn_logged(command: &mut Command) -> (Self, Log) {
+        let mut producer = Self::spawn(command.stderr(Stdio::piped()));
+        let log = Log::of(producer.0.stderr.take().expect("stderr"));
+        (producer, log)
     }
 
     /// kill -9.
@@ -334,6 +412,21 @@ impl Reader {
     pub(crate) async fn close(self) {
         let _ = self.connection.close(200, "done".into()).await;
     }
+}
+
+/// An address where nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// What `/readyz` says, with its status line; nothing while nobody listens.
+pub(crate) fn readyz(address: SocketAddr) -> String {
+    let mut said = String::new();
+    if let Ok(mut stream) = TcpStream::connect(address) {
+        let _ = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let _ = stream.read_to_string(&mut said);
+    }
+    said
 }
 
 /// The text of a header.
