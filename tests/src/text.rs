@@ -20,7 +20,7 @@ const WORDS: &str = "the of a to and in is that it for on with as are this by be
     temperature distribution architecture consideration responsibility observation environment experiment relationship requirement";
 
 /// An endless supply of text.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Text {
     random: StdRng,
     words: Vec<&'static str>,
