@@ -44,6 +44,15 @@ impl Report {
         self.figure(key, what, value, RATIO);
     }
 
+    /// A ratio if it was measured fairly, else the same figure with a warning and outside the picture.
+    pub(super) fn comparison(&mut self, fair: bool, key: impl Into<String>, what: &str, value: f64) {
+        if fair {
+            self.ratio(key, what, value);
+        } else {
+            self.figure(key, format!("{what} (*unfair: unequal cores, the machine was busy*)"), value, "× ?");
+        }
+    }
+
     /// Takes over what another part found.
     pub fn append(&mut self, mut other: Self) {
         self.rows.append(&mut other.rows);
@@ -122,7 +131,9 @@ mod tests {
             serde_json::to_string(&report.json()).unwrap(),
             r#"{"relay_events_per_second":1235.0,"relay_vs_limit":0.5}"#
         );
+        report.comparison(false, "index_vs_embedding", "of bare embedding", 2.0);
         assert_eq!(report.ratios().len(), 1);
-        assert_eq!(report.table().lines().count(), 5);
+        assert_eq!(report.table().lines().count(), 6);
+        assert!(report.json().contains_key("index_vs_embedding"));
     }
 }

@@ -20,9 +20,16 @@ async fn main() -> Result<()> {
         setting("BENCH_SCALE").map_or(Ok(1.0), |scale| scale.parse().context("BENCH_SCALE: a number such as 0.1"))?;
     let (begun, mut machine) = (Instant::now(), bench::machine());
     let bench = Bench::start(scale, setting("INDEX_DATA").map(PathBuf::from)).await?;
-    let mut report = Report::default();
+    let (mut report, mut failed) = (Report::default(), Vec::new());
     for part in &parts {
-        report.append(Box::pin(measure(&bench, part)).await.with_context(|| format!("bench: {part}"))?);
+        // One that fails does not take with it what the others found.
+        match Box::pin(measure(&bench, part)).await {
+            Ok(found) => report.append(found),
+            Err(error) => {
+                eprintln!("{part}: {error:#}");
+                failed.push(*part);
+            }
+        }
     }
     drop(bench);
     machine.insert("machine_load_after".into(), bench::load().into());
@@ -33,7 +40,9 @@ async fn main() -> Result<()> {
         println!("{key}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
     println!("\n{}", report.table());
-    write(&report, machine)
+    write(&report, machine)?;
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(())
 }
 
 async fn measure(bench: &Bench, part: &str) -> Result<Report> {
