@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test check chaos fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench check chaos fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
@@ -46,6 +46,11 @@ test: tools ## all tests, on private servers
 	@"$${CARGO_TARGET_DIR:-target}/debug/local" provision
 	@cargo test --locked --workspace --doc --quiet
 	@cargo test --locked --workspace --all-targets
+
+# BENCH=relay,index,update,freshness,query,idle for some parts, BENCH_SCALE=0.1 for a quick try, INDEX_DATA=folder for real texts.
+bench: tools ## the performance table, target/bench.json and a picture
+	@cargo build --release --locked --workspace --bins
+	@cargo run --release --locked --quiet --bin bench
 
 check: tools ## what CI runs: format, lints, tests
 	@cargo fmt --all --check

@@ -25,6 +25,7 @@ pub use barrier::Barrier;
 pub use change::{Change, Message, coalesce};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use partition::Partition;
+pub use prepare::embedded_texts;
 pub use qdrant_store::QdrantStore;
 pub use service::run;
 pub use settings::ConsumerSettings;

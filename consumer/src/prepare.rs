@@ -82,6 +82,15 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
     }))
 }
 
+/// The texts that the model is given for this event, in order; none where it cannot be indexed. For measurements, which compare indexing with
+/// embedding alone.
+pub fn embedded_texts(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -> Vec<String> {
+    match prepare(identity, event, tokens) {
+        Ok(Content::Document(prepared)) => prepared.chunks.into_iter().map(|chunk| chunk.embedded_text).collect(),
+        Ok(Content::Gone | Content::Author(_) | Content::Failed(_)) | Err(_) => Vec::new(),
+    }
+}
+
 impl Prepared {
     /// Hash of each chunk: its text, where it is from, and the metadata that it is filtered by. Equal hashes make
     /// equal points.

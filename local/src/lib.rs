@@ -53,5 +53,6 @@ pub use port::free_port;
 pub use program::Program;
 pub use provision::{
     Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision,
+    python_packages,
 };
 pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

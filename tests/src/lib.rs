@@ -2,9 +2,11 @@
 //! MongoDB with the index without any code of the pipeline.
 
 mod audit;
+pub mod bench;
 pub mod chaos;
 mod deadline;
 mod servers;
+pub mod text;
 mod world;
 
 pub use audit::{Audit, audit};

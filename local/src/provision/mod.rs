@@ -20,6 +20,7 @@ mod libraries;
 mod model;
 mod mongodb;
 mod onnxruntime;
+mod packages;
 mod part;
 mod pip;
 mod plan;
@@ -30,7 +31,7 @@ mod rabbitmq;
 mod requirements;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use cache::default_cache;
 pub use error::ProvisionError;
@@ -38,7 +39,8 @@ pub use installation::{Installation, Mongod, QdrantProgram, RabbitMqFiles};
 pub use progress::{Progress, Step};
 
 use cache::Cache;
-use part::Workshop;
+use packages::Packages;
+use part::{Part, Workshop};
 use plan::Plan;
 use python::Interpreter;
 
@@ -61,4 +63,28 @@ pub async fn provision(cache: &Path, progress: &Progress) -> Result<Installation
     plan.make(&Workshop::new(&cache, python, progress)).await?;
     cache.end()?;
     plan.installation()
+}
+
+/// A folder for `PYTHONPATH` with the packages of a hash-pinned requirement file, by the same promises as [`provision`], which must have succeeded
+/// before.
+pub async fn python_packages(
+    cache: &Path,
+    title: &str,
+    requirements: &Path,
+    progress: &Progress,
+) -> Result<PathBuf, ProvisionError> {
+    let cache = Cache::open(cache)?;
+    if let Some(python) = Interpreter::recorded(&cache) {
+        let packages = Packages::new(title, requirements, &cache, &python)?;
+        if packages.folder().exists() {
+            return Ok(packages.folder().to_owned());
+        }
+    }
+    let _lock = cache.lock(progress).await?;
+    cache.begin()?;
+    let python = Interpreter::find(&cache).await?;
+    let packages = Packages::new(title, requirements, &cache, &python)?;
+    Workshop::new(&cache, python, progress).ensure(&packages).await?;
+    cache.end()?;
+    Ok(packages.folder().to_owned())
 }

@@ -15,8 +15,12 @@ pub(super) struct Requirements {
 impl Requirements {
     /// By its path below the crate's folder.
     pub(super) fn read(name: &str) -> Result<Self, ProvisionError> {
-        let path = in_checkout(name);
-        Ok(Self { text: read(&path)?, path })
+        Self::at(&in_checkout(name))
+    }
+
+    /// Anywhere.
+    pub(super) fn at(path: &Path) -> Result<Self, ProvisionError> {
+        Ok(Self { text: read(path)?, path: path.to_owned() })
     }
 
     /// The pinned version of a package.
