@@ -218,8 +218,8 @@ async fn a_taken_port_is_named_with_its_holder_and_a_remedy() {
 fn containers_come_later() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(&["start", "--stack", "containers"], folder.path());
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stderr, b"containers come later; use STACK=native\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.stderr, b"error: STACK: containers come later; use STACK=native\n");
 }
 
 #[test]
