@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use futures_util::StreamExt;
 use futures_util::stream::{FuturesUnordered, select_all};
+use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, PublisherConfirm};
@@ -72,14 +72,19 @@ impl Broker {
         Ok(letters)
     }
 
-    /// Publishes all, a window at a time, every confirm awaited. `confirmed` is told each time, with the number of them so far.
+    /// Publishes all, a window at a time, every confirm awaited. `confirmed` is told now and then how many there are so far.
     pub(super) async fn publish(&self, letters: &[Letter], mut confirmed: impl FnMut(usize)) -> Result<()> {
         let (mut unanswered, mut done) = (FuturesUnordered::<PublisherConfirm>::new(), 0);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         for letter in letters {
             if unanswered.len() >= WINDOW {
-                settle(unanswered.next().await)?;
-                done += 1;
+                // All that are there: one publish for each confirm would be a write to the socket for each.
+                let mut answer = unanswered.next().await;
+                while let Some(one) = answer {
+                    settle(Some(one))?;
+                    done += 1;
+                    answer = unanswered.next().now_or_never().flatten();
+                }
                 confirmed(done);
             }
             let (exchange, key) = (EXCHANGE.into(), letter.partition.to_string().into());
