@@ -1,7 +1,7 @@
 //! The bench: what this system costs and how fast it is, each figure beside one that it can be compared with.
 //!
 //! Everything compared is run in turn (A B A B …) on the same data, and ratios are taken round by round before their median: another's load on the machine
-//! then meets both sides. A part is a file: [`relay`], [`index`], [`update`], [`freshness`], [`query`], [`idle`].
+//! then meets both sides. A part is a file: [`relay`], [`snapshot`], [`index`], [`update`], [`freshness`], [`query`], [`idle`].
 
 mod broker;
 mod corpus;
@@ -22,6 +22,7 @@ mod rivals;
 mod samples;
 mod service;
 mod site;
+mod snapshot;
 mod update;
 
 pub use freshness::freshness;
@@ -33,4 +34,5 @@ pub use query::query;
 pub use relay::relay;
 pub use report::Report;
 pub use site::Bench;
+pub use snapshot::snapshot;
 pub use update::update;

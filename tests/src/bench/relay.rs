@@ -81,7 +81,8 @@ async fn lay_out(bench: &Bench, step: &Step) -> Result<Course> {
     Ok(course)
 }
 
-fn post(text: &mut Text) -> Document {
+/// A post of some 1,800 bytes as JSON.
+pub(super) fn post(text: &mut Text) -> Document {
     doc! {
         "platform": "linkedin", "content": {"Content": text.words(250)}, "link": format!("https://example.org/{}", text.word()),
         "author_id": "660f57b3153bbb219fd901aa", "author_full_name": "Ada Lovelace",
