@@ -67,8 +67,9 @@ fmt: tools ## format the code
 lint: tools ## the lints
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
+# Without the programs of chaos and bench, which a stack does not need.
 build: tools
-	@cargo build --release --locked --bins
+	@cargo build --release --locked --bin local --bin producer --bin consumer --bin retrieval
 
 started:
 	@[ -x "$(STARTED)" ] || { echo "the stack is not running; run: make local-start" >&2; exit 1; }
