@@ -255,7 +255,7 @@ fn cluster_time(checkpoint: &Document) -> Option<i64> {
     Some(field(2)? << 31 | field(10)? << 8)
 }
 
-/// The client's `hello` until a primary answers it, so that a run begins on a quiet site.
+/// Waits until a primary takes a write, so that a run begins on a quiet site.
 ///
 /// # Errors
 /// None did in time.
