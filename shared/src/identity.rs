@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bson::Bson;
+use bson::oid::ObjectId;
 use bson::spec::BinarySubtype;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -97,6 +98,21 @@ impl IdKind {
             Self::Int => entry_id.parse::<i64>().is_ok_and(|id| id.to_string() == entry_id),
         }
     }
+
+    /// The `_id` of this kind that `entry_id` stands for: what [`Identity::of`] makes the same identity of. None:
+    /// the kind does not accept it ([`Self::accepts`]).
+    pub fn id(self, entry_id: &str) -> Option<Bson> {
+        if !self.accepts(entry_id) {
+            return None;
+        }
+        match self {
+            Self::Oid => ObjectId::parse_str(entry_id).ok().map(Bson::ObjectId),
+            Self::Str => Some(Bson::String(entry_id.to_owned())),
+            Self::Uuid => bson::Uuid::parse_str(entry_id).ok().map(Bson::from),
+            // MongoDB holds all numbers of one value to be one `_id`.
+            Self::Int => entry_id.parse().ok().map(Bson::Int64),
+        }
+    }
 }
 
 /// A document's identity.
@@ -180,7 +196,6 @@ fn integral(number: f64) -> Option<i64> {
 mod tests {
     use super::*;
     use bson::Uuid as BsonUuid;
-    use bson::oid::ObjectId;
 
     fn identity(id: impl Into<Bson>) -> Result<Identity, UnsupportedId> {
         Identity::of(DocumentType::Articles, &id.into())

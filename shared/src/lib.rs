@@ -10,6 +10,7 @@ pub mod health;
 mod identity;
 pub mod index;
 mod manifest;
+pub mod resync;
 mod revision;
 pub mod settings;
 pub mod shutdown;
