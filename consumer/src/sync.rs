@@ -209,6 +209,8 @@ impl<S: VectorStore> Synchronizer<S> {
         for (work, plan) in accepted {
             let standing = &standings[work.identity()];
             match standing.revision().cmp(&work.change.event.revision) {
+                // It lists nothing that can be believed: what we wrote may be what it listed.
+                _ if standing.damaged => open.push(work),
                 // Whoever wrote it, it stands.
                 std::cmp::Ordering::Equal => {
                     let leftovers = self.leftovers(work.identity(), standing, work.leftovers).await?;

@@ -5,6 +5,7 @@ mod audit;
 pub mod bench;
 pub mod chaos;
 mod deadline;
+pub mod model;
 mod servers;
 pub mod text;
 mod world;

@@ -4,6 +4,7 @@
 mod chaos;
 mod executions;
 mod kills;
+mod model;
 mod poison;
 mod settings;
 mod way;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use consumer::{Change, QdrantStore, Standing, StoreError, Swap, VectorStore};
 use qdrant_client::qdrant::{PointId, PointStruct};
+use serde_json::Value;
 use shared::{DocumentType, Identity, Manifest, Record, Revision};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -16,6 +17,8 @@ pub(super) enum Disturbance {
     Killed(Arc<Notify>),
     /// Another consumer applies this change meanwhile.
     Overtaken(Box<Change>),
+    /// As soon as its manifest is written it is damaged: this is in its place.
+    Damaged(Value),
     /// Requests that would write a record of this document with chunks in it are refused, each time.
     Refused(&'static str),
 }
@@ -56,6 +59,11 @@ impl VectorStore for Disturbed<'_> {
                 std::future::pending::<()>().await;
             }
             Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
+            Some(Disturbance::Damaged(payload)) => {
+                self.store.swap(swaps).await?;
+                self.bench.damage(payload).await;
+                return Ok(());
+            }
             Some(Disturbance::Refused(entry_id)) => {
                 *self.disturbance.lock().unwrap() = Some(Disturbance::Refused(entry_id));
                 if swaps.iter().any(|swap| lists_chunks_of(entry_id, swap)) {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use consumer::{Barrier, DeadLetters, Message, PartitionError, Swap, VectorStore, coalesce};
 use qdrant_client::Payload;
 use qdrant_client::qdrant::{PointStruct, Vector};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::embedding::{Embedder, ModelError};
 use shared::{DocumentType, Identity, Manifest, Record};
@@ -299,15 +299,28 @@ async fn a_record_that_the_store_refuses_is_alone_with_its_fault() {
     assert_eq!(bench.standing_of(&neighbour).await.listed().len(), 1, "the neighbour is indexed");
 }
 
+/// A manifest that cannot be read beyond its revision.
+fn damaged(revision: i64) -> Value {
+    json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": revision, "deleted": false,
+        "bucket": identity().bucket(), "chunk_ids": "not a list"})
+}
+
+/// Damaged between the compare-and-set and the reading back: that it lists nothing does not make what it listed stale.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_is_read_back_damaged_is_written_again() {
+    let bench = Bench::new().await;
+    let consumer = bench.disturbed(Disturbance::Damaged(damaged(T)));
+    let stale = consumer.apply(vec![put(T, "a")], &bench.letters).await.unwrap();
+    consumer.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+}
+
 /// A manifest that is damaged but for its revision is replaced by the next change, by a redelivery of its own, and by a
 /// barrier; what it listed is not left behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
     let bench = Bench::new().await;
-    let damaged = |revision: i64| {
-        json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": revision, "deleted": false,
-            "bucket": identity().bucket(), "chunk_ids": "not a list"})
-    };
     bench.apply(put(T, "a")).await;
     bench.damage(damaged(T)).await;
     bench.apply(put(T + TICK, "b")).await;
