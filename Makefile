@@ -57,7 +57,7 @@ check: tools ## what CI runs: format, lints, tests
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory test
 
-chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4 FAULTS=all (or kill-producer,pause)
+chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4 FAULTS=all (or kill-producer,pause), or DRILL=all (or producer-kills) SCALE=1
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin chaos
 

@@ -39,7 +39,9 @@ pub async fn mongodb() -> &'static MongoDb {
     let installation = installation().await;
     MONGODB
         .get_or_init(|| {
-            lasting(async { MongoDb::start(installation, MongoDbOptions::default()).await.expect("mongod starts") })
+            // Drills write for minutes while nothing is relayed, and that is not to be lost history.
+            let options = MongoDbOptions { oplog_megabytes: 2048, ..MongoDbOptions::default() };
+            lasting(async { MongoDb::start(installation, options).await.expect("mongod starts") })
         })
         .await
 }

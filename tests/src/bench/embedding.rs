@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use shared::embedding::{Model, TokenCounter};
 use shared::settings::EmbeddingSettings;
 
-use super::cpu::{Meter, Used};
+use crate::cpu::{Meter, Used};
 
 const BATCH: usize = 8;
 

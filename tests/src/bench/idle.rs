@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bson::{Document, doc};
 
-use super::cpu::{Meter, memory};
 use super::relay::CONFIRMED;
 use super::report::Report;
 use super::samples::Samples;
 use super::site::{Bench, ROUNDS};
+use crate::cpu::{Meter, memory};
 
 const REST: Duration = Duration::from_secs(20);
 

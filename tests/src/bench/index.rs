@@ -7,12 +7,12 @@ use shared::index::CHUNKS;
 
 use super::broker::Broker;
 use super::corpus::Corpus;
-use super::cpu::{Meter, Used, memory};
 use super::embedding::Bare;
 use super::report::Report;
 use super::rivals::{self, Indexed};
 use super::samples::median;
 use super::site::{Bench, ROUNDS};
+use crate::cpu::{Meter, Used, memory};
 
 /// Text of each kind: some three seconds of embedding on two free cores, which a busy machine makes twenty.
 const BYTES: usize = 100_000;

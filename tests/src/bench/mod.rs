@@ -5,10 +5,8 @@
 
 mod broker;
 mod corpus;
-mod cpu;
 mod embedding;
 mod freshness;
-mod http;
 mod idle;
 mod index;
 mod library;
@@ -20,7 +18,6 @@ mod relay;
 mod report;
 mod rivals;
 mod samples;
-mod service;
 mod site;
 mod snapshot;
 mod update;

@@ -7,13 +7,13 @@ use bson::{Document, Timestamp, doc};
 use local::Step;
 
 use super::broker::{Broker, Letter, lead};
-use super::cpu::{Meter, cpu_time};
 use super::limits::{Limits, drain, limits};
 use super::report::Report;
 use super::rivals;
 use super::samples::median;
-use super::service::Service;
 use super::site::{Bench, ROUNDS, Site};
+use crate::cpu::{Meter, cpu_time};
+use crate::service::Service;
 use crate::text::Text;
 
 const EVENTS: usize = 40_000;

@@ -10,7 +10,7 @@ use mongodb::{Client, Collection, Database};
 use shared::settings::EmbeddingSettings;
 use uuid::Uuid;
 
-use super::service::Service;
+use crate::service::Service;
 
 /// As the programs' own default.
 pub(super) const PARTITIONS: u16 = 8;
@@ -79,6 +79,7 @@ impl Bench {
             ("RABBITMQ_URI", rabbitmq_uri.clone()),
             ("QDRANT_URL", qdrant.uri().to_owned()),
             ("PARTITIONS", PARTITIONS.to_string()),
+            ("RUST_LOG", "warn".into()),
             ("EMBEDDING_THREADS", self.threads.to_string()),
             ("EMBEDDING_MODEL_DIR", self.installation.model.display().to_string()),
             ("ORT_DYLIB_PATH", self.installation.onnxruntime.display().to_string()),

@@ -13,8 +13,8 @@ use super::embedding::Bare;
 use super::index::APPLIED;
 use super::report::Report;
 use super::samples::median;
-use super::service::Service;
 use super::site::Bench;
+use crate::service::Service;
 use crate::text::Text;
 
 const CHUNKS: usize = 100;

@@ -1,4 +1,5 @@
-//! `chaos`: kills, pauses and cuts everything, and tells whether every promise was kept.
+//! `chaos`: kills, pauses and cuts everything by a random schedule, or runs drills, and tells whether every promise was
+//! kept.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -6,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use local::{Progress, default_cache, provision};
+use local::{Installation, Progress, default_cache, provision};
 use shared::embedding::Embedder;
 use shared::settings::EmbeddingSettings;
 use tests::chaos::{Faults, Plan, Report, run, table};
+use tests::drills::{self, DRILLS, Order};
 use tests::programs;
 
 /// Kill, pause and cut everything while documents change, and see whether every promise is kept
@@ -26,6 +28,12 @@ struct Arguments {
     /// Writes a second
     #[arg(long, env = "RATE", default_value_t = 12.0)]
     rate: f64,
+    /// Drills instead of the random schedule, separated by commas, or `all`
+    #[arg(long, env = "DRILL", long_help = drills_help())]
+    drill: Option<String>,
+    /// Of drills: 1 is the full size, 0.1 a tenth of everything
+    #[arg(long, env = "SCALE", default_value_t = 1.0)]
+    scale: f64,
     /// Where the reports go
     #[arg(long, env = "CHAOS_REPORTS", default_value = "target/chaos")]
     reports: PathBuf,
@@ -33,6 +41,14 @@ struct Arguments {
 
 fn faults_help() -> String {
     format!("Kinds of faults, or beginnings of their names (`kill`), separated by commas: {}", Faults::names())
+}
+
+fn drills_help() -> String {
+    let list = DRILLS.iter().map(|drill| format!("{}: {}", drill.name, drill.about));
+    format!(
+        "Drills instead of the random schedule, separated by commas, or `all`\n{}",
+        list.collect::<Vec<_>>().join("\n")
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -50,8 +66,26 @@ fn seeds(text: &str) -> Result<Seeds, String> {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let faults: Faults = arguments.faults.parse()?;
+    let drills = arguments.drill.as_deref().filter(|names| !names.is_empty()).map(drills::named).transpose()?;
     let progress = if std::io::stderr().is_terminal() { Progress::stderr() } else { Progress::quiet() };
     let installation = provision(&default_cache(), &progress).await?;
+    std::fs::create_dir_all(&arguments.reports).with_context(|| arguments.reports.display().to_string())?;
+    let held = match drills {
+        Some(drills) => {
+            let say = |line: &str| eprintln!("  {line}");
+            let order = Order { seed: arguments.seed.0[0], scale: arguments.scale, installation, say };
+            drills::run(&drills, &order, &arguments.reports).await?
+        }
+        None => schedule(&arguments, &faults, &installation).await?,
+    };
+    if !held {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+/// The random schedule, seed by seed. Whether every seed held.
+async fn schedule(arguments: &Arguments, faults: &Faults, installation: &Installation) -> Result<bool> {
     let embedder = Embedder::start(
         &EmbeddingSettings {
             embedding_model: "all-MiniLM-L6-v2".into(),
@@ -60,20 +94,19 @@ async fn main() -> Result<()> {
         },
         1,
     )?;
-    std::fs::create_dir_all(&arguments.reports).with_context(|| arguments.reports.display().to_string())?;
     let mut reports: Vec<Report> = Vec::new();
     for &seed in &arguments.seed.0 {
         let duration = Duration::from_secs_f64(arguments.minutes * 60.0);
         let say = |line: &str| eprintln!("  {line}");
         let plan = Plan { seed, duration, faults: faults.clone(), rate: arguments.rate, programs: programs(), say };
         eprintln!("seed {seed}");
-        let report = run(&plan, &installation, &embedder).await.with_context(|| format!("seed {seed}"))?;
+        let report = run(&plan, installation, &embedder).await.with_context(|| format!("seed {seed}"))?;
         let name = format!("seed-{seed}");
         report.draw(&arguments.reports.join(format!("{name}.svg")))?;
         let text = report.markdown(&format!("{name}.svg"));
         std::fs::write(arguments.reports.join(format!("{name}.md")), &text)?;
         if !report.held() {
-            let Arguments { minutes, faults, rate, .. } = &arguments;
+            let Arguments { minutes, faults, rate, .. } = arguments;
             eprintln!("{text}\nto repeat it: make chaos SEED={seed} MINUTES={minutes} FAULTS={faults} RATE={rate}");
         }
         println!("{}", report.summary());
@@ -82,8 +115,5 @@ async fn main() -> Result<()> {
     }
     let held = reports.iter().filter(|report| report.held()).count();
     println!("{held} of {} seeds held; reports in {}", reports.len(), arguments.reports.display());
-    if held < reports.len() {
-        std::process::exit(1);
-    }
-    Ok(())
+    Ok(held == reports.len())
 }

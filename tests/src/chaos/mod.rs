@@ -2,21 +2,26 @@
 //! over real servers and the real programs. In the end everything that the system promises is looked at, and a run that
 //! broke a promise prints the command that repeats it.
 
-mod document;
+pub(crate) mod checkpoint;
+pub(crate) mod document;
+pub(crate) mod entry;
 mod fault;
-mod history;
-mod ledger;
-mod proxy;
+pub(crate) mod history;
+pub(crate) mod judgement;
+pub(crate) mod ledger;
+pub(crate) mod outcome;
+pub(crate) mod promise;
+pub(crate) mod proxy;
 mod reader;
 mod report;
 mod run;
 mod sampler;
-mod site;
+pub(crate) mod site;
 mod stage;
 mod timeline;
-mod verdict;
+pub(crate) mod verdict;
 mod words;
-mod writer;
+pub(crate) mod writer;
 
 pub use fault::Faults;
 pub use report::{Report, table};

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::fault::Fault;
-use super::ledger::Findings;
+use super::judgement::Findings;
+use super::promise::{self, Promise};
 use super::reader::Sightings;
 use super::run::Plan;
 use super::sampler::Sample;
@@ -17,8 +18,6 @@ use crate::audit::Audit;
 
 /// A stage that was hit less often was not tried.
 const ENOUGH_HITS: u64 = 5;
-/// Faults of one promise that are shown.
-const SHOWN: usize = 5;
 
 /// A fault as it happened.
 #[derive(Debug, Clone, Copy)]
@@ -29,14 +28,6 @@ pub(crate) struct Band {
     pub(crate) from: Duration,
     /// Until it was mended.
     pub(crate) to: Duration,
-}
-
-/// A promise, and whether it was kept.
-#[derive(Debug)]
-struct Promise {
-    what: &'static str,
-    seen: String,
-    faults: Vec<String>,
 }
 
 /// All that is known after a run.
@@ -95,7 +86,7 @@ impl Report {
     }
 
     fn judge(&mut self, what: &'static str, seen: String, faults: Vec<String>) {
-        self.promises.push(Promise { what, seen, faults });
+        self.promises.push(Promise { what: what.to_owned(), seen, faults });
     }
 
     /// The index equals the source, and the source what was written.
@@ -137,13 +128,13 @@ impl Report {
 
     /// Whether every promise was kept.
     pub fn held(&self) -> bool {
-        self.promises.iter().all(|promise| promise.faults.is_empty())
+        self.promises.iter().all(Promise::is_kept)
     }
 
     /// The run in one line.
     pub fn summary(&self) -> String {
         let broken: Vec<&str> =
-            self.promises.iter().filter(|promise| !promise.faults.is_empty()).map(|promise| promise.what).collect();
+            self.promises.iter().filter(|promise| !promise.is_kept()).map(|promise| promise.what.as_str()).collect();
         let outcome = if broken.is_empty() { "held".to_owned() } else { format!("BROKEN: {}", broken.join("; ")) };
         let minutes = self.duration.as_secs_f64() / 60.0;
         format!(
@@ -160,17 +151,7 @@ impl Report {
         let mut text = format!("# Run of seed {}\n\n{}\n\n", self.seed, self.summary());
         let plural = if self.instances == 1 { "one producer, one consumer" } else { "two producers, two consumers" };
         let _ = writeln!(text, "MongoDB in three nodes, {plural}.\n\n![timeline]({picture})\n");
-        text.push_str("| promise | kept | seen |\n| --- | --- | --- |\n");
-        for Promise { what, seen, faults } in &self.promises {
-            let kept = if faults.is_empty() { "yes" } else { "**no**" };
-            let _ = writeln!(text, "| {what} | {kept} | {seen} |");
-        }
-        for Promise { what, faults, .. } in self.promises.iter().filter(|promise| !promise.faults.is_empty()) {
-            let _ = writeln!(text, "\n## Broken: {what} ({} times)\n", faults.len());
-            for fault in faults.iter().take(SHOWN) {
-                let _ = writeln!(text, "- {fault}");
-            }
-        }
+        text.push_str(&promise::table(&self.promises));
         text.push_str("\n| fault | times | seconds in all |\n| --- | --- | --- |\n");
         let mut faults: Vec<Fault> = self.bands.iter().map(|band| band.fault).collect();
         faults.sort_unstable();

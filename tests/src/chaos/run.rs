@@ -13,7 +13,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::fault::{Faults, Schedule};
 use super::history::History;
-use super::ledger::{Ledger, check};
+use super::judgement::check;
+use super::ledger::Ledger;
 use super::reader::Reader;
 use super::report::{Band, Report};
 use super::sampler::{Pids, Samples};
@@ -90,7 +91,8 @@ pub async fn run(plan: &Plan, installation: &Installation, embedder: &Embedder) 
         Ok(questions) => report.hold_markers(questions),
         Err(difference) => report.fail("every marker where it belongs", format!("{difference:#}")),
     }
-    drain(&ledger).await;
+    // The ledger's last entries may still be on their way to it.
+    ledger.settle(Duration::from_secs(1)).await;
     {
         let records = history.records();
         report.hold_ledger(check(&ledger.entries(), &records.written), records.count);
@@ -147,18 +149,6 @@ fn pids(site: &Site) -> Pids {
     let of = |programs: &[local::Program]| programs.iter().filter_map(local::Program::pid).collect();
     let qdrant = site.qdrant.pid().into_iter().collect();
     Pids { producers: of(&site.producers), consumers: of(&site.consumers), qdrant }
-}
-
-/// The ledger's last entries may still be on their way to it.
-async fn drain(ledger: &Ledger) {
-    let mut count = ledger.count();
-    loop {
-        sleep(Duration::from_secs(1)).await;
-        if ledger.count() == count {
-            return;
-        }
-        count = ledger.count();
-    }
 }
 
 /// Waits for the pipeline to come to rest with the index equal to the source.

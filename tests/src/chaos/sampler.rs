@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::cpu::memory;
+
 /// Between two samples.
 pub(crate) const PACE: Duration = Duration::from_millis(500);
 
@@ -79,13 +81,7 @@ impl Samples {
     }
 }
 
+/// None of a process that has ended.
 fn largest(pids: &[u32]) -> f64 {
-    pids.iter().filter_map(|&pid| resident(pid)).fold(0.0, f64::max)
-}
-
-/// Resident memory in MiB, as Linux tells it (`proc(5)`); none of a process that has ended.
-fn resident(pid: u32) -> Option<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(kilobytes.trim().trim_end_matches(" kB").parse::<f64>().ok()? / 1024.0)
+    pids.iter().filter_map(|&pid| memory(pid).ok()).map(|memory| memory.resident_mib()).fold(0.0, f64::max)
 }

@@ -9,6 +9,7 @@ use local::{Installation, MongoDb, MongoDbOptions, Private, Program, Qdrant, Rab
 use mongodb::Client;
 use tokio::time::{sleep, timeout};
 
+use super::checkpoint;
 use super::fault::{Fault, Planned, Target, Wire};
 use super::ledger::Ledger;
 use super::proxy::{Link, Weather};
@@ -182,7 +183,8 @@ impl Site {
 
     async fn restart(&mut self, target: Target, number: usize, ledger: &Ledger, client: &Client) -> Result<()> {
         if target == Target::Producer
-            && let Some(reached) = checkpoint(client).await
+            && let Some(reached) =
+                checkpoint::stored(client, DATABASE).await.as_ref().and_then(checkpoint::cluster_time)
         {
             ledger.note_start(reached).await;
         }
@@ -236,25 +238,6 @@ impl Victim<'_> {
     }
 }
 
-/// The clusterTime up to which the stored checkpoint speaks, as a revision of index 0. Read from the token itself, whose
-/// first field is a timestamp in MongoDB's key format: a type byte (0x82), seconds, increment.
-async fn checkpoint(client: &Client) -> Option<i64> {
-    let checkpoints = client.database("twin_cdc").collection::<Document>("checkpoints");
-    let read = timeout(Duration::from_secs(5), checkpoints.find_one(doc! { "_id": DATABASE }).into_future());
-    cluster_time(&read.await.ok()?.ok()??)
-}
-
-fn cluster_time(checkpoint: &Document) -> Option<i64> {
-    let position = checkpoint.get_document("position").ok()?;
-    if let Ok(time) = position.get_timestamp("operation_time") {
-        return Some(i64::from(time.time) << 31 | i64::from(time.increment) << 8);
-    }
-    let token = position.get_document("token").ok()?.get_str("_data").ok()?;
-    let field = |from: usize| i64::from_str_radix(token.get(from..from + 8)?, 16).ok();
-    (token.get(..2)? == "82").then_some(())?;
-    Some(field(2)? << 31 | field(10)? << 8)
-}
-
 /// Waits until a primary takes a write, so that a run begins on a quiet site.
 ///
 /// # Errors
@@ -268,18 +251,4 @@ pub(crate) async fn writable(client: &Client) -> Result<()> {
     })
     .await
     .context("no primary took a write within 60 s")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bson::Timestamp;
-
-    #[test]
-    fn a_checkpoint_says_its_cluster_time() {
-        let token = doc! { "position": { "token": { "_data": "826560A1B200000003" } } };
-        assert_eq!(cluster_time(&token), Some(0x6560_A1B2 << 31 | 3 << 8));
-        let time = Timestamp { time: 5, increment: 2 };
-        assert_eq!(cluster_time(&doc! { "position": { "operation_time": time } }), Some(5 << 31 | 2 << 8));
-    }
 }

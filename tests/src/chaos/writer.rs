@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LIVE: std::ops::Range<usize> = 25..90;
 /// Documents of each collection that are changed all the time and never deleted: those that the reader watches.
 const LONG_LIVED: usize = 2;
+/// Numbers of documents and markers for each of several writers.
+const NUMBERS: u64 = 4_000_000;
 
 /// Writes to one database.
 pub(crate) struct Writer {
@@ -33,6 +35,7 @@ pub(crate) struct Writer {
     /// Deleted documents with their last version: some come back.
     dead: BTreeMap<Key, i64>,
     long_lived: Vec<Key>,
+    collections: &'static [Collection],
     documents: u64,
     markers: u64,
 }
@@ -59,9 +62,20 @@ impl Writer {
             history,
             dead: BTreeMap::new(),
             long_lived: Vec::new(),
+            collections: &Collection::ALL,
             documents: 0,
             markers: 0,
         })
+    }
+
+    /// The same among others that write to the same database: its documents and markers have numbers of their own.
+    pub(crate) fn among_others(self, place: u64) -> Self {
+        Self { documents: place * NUMBERS, markers: place * NUMBERS, ..self }
+    }
+
+    /// The same with documents of these collections only.
+    pub(crate) fn only(self, collections: &'static [Collection]) -> Self {
+        Self { collections, ..self }
     }
 
     /// What is there before the first start of a producer: some documents of each collection, among them the long-lived
@@ -70,7 +84,7 @@ impl Writer {
     /// # Errors
     /// As MongoDB.
     pub(crate) async fn preload(&mut self) -> Result<()> {
-        for collection in Collection::ALL {
+        for &collection in self.collections {
             for number in 0..LIVE.start / 3 {
                 let key = self.new_key(collection);
                 if number < LONG_LIVED {
@@ -133,7 +147,7 @@ impl Writer {
         {
             return (key.clone(), *version);
         }
-        let collection = *Collection::ALL.choose(&mut self.random).unwrap_or(&Collection::Posts);
+        let collection = *self.collections.choose(&mut self.random).unwrap_or(&Collection::Posts);
         (self.new_key(collection), 0)
     }
 

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests are named as sentences")]
 
 mod chaos;
+mod drills;
 mod executions;
 mod kills;
 mod model;

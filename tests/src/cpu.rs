@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 /// CPU time of a process since it started, all its threads, those that have ended too. In steps of a clock tick (10 ms).
-pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid} has ended"))?;
     // The name, in brackets, may hold blanks: counted from behind it, where proc(5)'s field 3 is the first.
     let fields = stat.rsplit_once(')').context("proc(5)")?.1;
@@ -18,15 +18,22 @@ pub(super) fn cpu_time(pid: u32) -> Result<Duration> {
 
 /// Memory of a process in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// Resident now.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// The most that was ever resident.
-    pub(super) peak: u64,
+    pub(crate) peak: u64,
+}
+
+impl Memory {
+    /// Resident now, in MiB.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        self.resident as f64 / f64::from(1 << 20)
+    }
 }
 
 /// Memory of a process.
-pub(super) fn memory(pid: u32) -> Result<Memory> {
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let field = |name: &str| -> Result<u64> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).context("proc(5)")?;
@@ -37,23 +44,23 @@ pub(super) fn memory(pid: u32) -> Result<Memory> {
 }
 
 /// CPU times of several processes from one moment on.
-pub(super) struct Meter<const N: usize> {
+pub(crate) struct Meter<const N: usize> {
     begun: Instant,
     before: [(u32, Duration); N],
 }
 
 /// What was used from one moment to another.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Used<const N: usize> {
+pub(crate) struct Used<const N: usize> {
     /// Seconds by the clock.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// CPU seconds of each process, in the order of [`Meter::start`].
-    pub(super) cpu: [f64; N],
+    pub(crate) cpu: [f64; N],
 }
 
 impl<const N: usize> Meter<N> {
     /// From now on.
-    pub(super) fn start(pids: [u32; N]) -> Result<Self> {
+    pub(crate) fn start(pids: [u32; N]) -> Result<Self> {
         let mut before = [(0, Duration::ZERO); N];
         for (slot, pid) in before.iter_mut().zip(pids) {
             *slot = (pid, cpu_time(pid)?);
@@ -62,7 +69,7 @@ impl<const N: usize> Meter<N> {
     }
 
     /// Up to now.
-    pub(super) fn read(&self) -> Result<Used<N>> {
+    pub(crate) fn read(&self) -> Result<Used<N>> {
         let seconds = self.begun.elapsed().as_secs_f64();
         let mut cpu = [0.0; N];
         for (slot, (pid, before)) in cpu.iter_mut().zip(self.before) {
