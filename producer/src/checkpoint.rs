@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::error::{ProducerError, is_duplicate_key};
 use crate::position::Position;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Scope, Snapshot};
 use crate::source::{Source, answer};
 use crate::window::Mark;
 
@@ -31,15 +31,22 @@ pub(crate) struct Progress {
     /// Types that need a snapshot, for which no T0 is taken yet.
     #[serde(default)]
     pub(crate) requested: BTreeSet<DocumentType>,
-    /// Snapshots that are not yet swept.
+    /// Snapshots that are not yet relayed to their end.
     #[serde(default)]
     pub(crate) snapshots: Vec<Snapshot>,
-    /// When the last snapshot was swept.
+    /// When the last snapshot had ended.
     #[serde(default)]
     pub(crate) snapshot_finished_at: Option<DateTime>,
 }
 
 impl Progress {
+    /// Takes up a snapshot. One of a whole type takes the place of an older such.
+    pub(crate) fn begin(&mut self, snapshot: Snapshot) {
+        let is_former = |former: &Snapshot| former.is_whole() && former.document_type == snapshot.document_type;
+        self.snapshots.retain(|former| !(snapshot.is_whole() && is_former(former)) && former.key() != snapshot.key());
+        self.snapshots.push(snapshot);
+    }
+
     /// Takes over a mark. Only the window makes marks, in order, each after all that it speaks of is confirmed.
     pub(crate) fn advance(&mut self, mark: Mark) {
         match mark {
@@ -51,8 +58,13 @@ impl Progress {
                 self.snapshots.retain(|snapshot| snapshot.document_type != document_type || snapshot.t0 > dropped_at);
                 self.requested.remove(&document_type);
             }
-            Mark::Swept(id, document_type) => {
-                self.snapshots.retain(|snapshot| (snapshot.id, snapshot.document_type) != (id, document_type));
+            Mark::Copied { key, copied, .. } => {
+                if let Some(snapshot) = self.snapshots.iter_mut().find(|snapshot| snapshot.key() == key) {
+                    snapshot.copied = copied;
+                }
+            }
+            Mark::Finished(key) => {
+                self.snapshots.retain(|snapshot| snapshot.key() != key);
                 if self.snapshots.is_empty() && self.requested.is_empty() {
                     self.snapshot_finished_at = Some(DateTime::now());
                 }
@@ -119,6 +131,18 @@ impl CheckpointStore {
         .boxed()
     }
 
+    /// Tells of each snapshot how many rows to expect.
+    pub(crate) async fn estimate(&self, snapshots: &mut [Snapshot]) -> Result<(), ProducerError> {
+        for snapshot in snapshots {
+            snapshot.estimated = match &snapshot.scope {
+                Scope::Whole => Some(self.source.count(snapshot.document_type.as_str()).await?),
+                Scope::Keys(keys) => Some(keys.len() as u64),
+                Scope::Filter(_) => None,
+            };
+        }
+        Ok(())
+    }
+
     /// A T0: the operationTime of a majority write made for it.
     pub(crate) async fn take_t0(&self) -> Result<Timestamp, ProducerError> {
         let mut session = answer(self.source.client().start_session().into_future()).await?;
@@ -148,10 +172,31 @@ pub(crate) async fn reset(source: &Source) -> Result<bool, ProducerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::boundary::Boundary;
+    use crate::snapshot::Copied;
     use bson::rawdoc;
 
     fn snapshot(document_type: DocumentType) -> Snapshot {
-        Snapshot { id: Uuid::from_u128(7), document_type, t0: Timestamp { time: 5, increment: 6 } }
+        Snapshot::new(Uuid::from_u128(7), document_type, Timestamp { time: 5, increment: 6 }, Scope::Whole)
+    }
+
+    fn half_copied() -> Snapshot {
+        let copied = Copied { after: Boundary::of(&rawdoc! {"_id": "a"}), rows: 4 };
+        Snapshot { estimated: Some(9), copied, ..snapshot(DocumentType::Users) }
+    }
+
+    fn of_keys() -> Snapshot {
+        let scope = Scope::Keys(vec!["int:7".parse().unwrap(), "any text".parse().unwrap()]);
+        Snapshot { scope, ..snapshot(DocumentType::Posts) }
+    }
+
+    /// As it was stored before a snapshot could be resumed.
+    #[test]
+    fn a_snapshot_without_progress_is_read_from_the_start() {
+        let id = bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![7; 16] };
+        let stored = doc! {"id": id, "type": "posts", "t0": Timestamp { time: 5, increment: 6 }};
+        let read: Snapshot = bson::deserialize_from_document(stored).unwrap();
+        assert_eq!((read.scope, read.copied), (Scope::Whole, Copied::default()));
     }
 
     #[test]
@@ -163,7 +208,7 @@ mod tests {
                 position: Some(position),
                 types: [DocumentType::Posts].into(),
                 requested: [DocumentType::Users].into(),
-                snapshots: vec![snapshot(DocumentType::Posts)],
+                snapshots: vec![snapshot(DocumentType::Posts), half_copied(), of_keys()],
                 snapshot_finished_at: Some(DateTime::from_millis(5)),
             };
             let mut stored = bson::serialize_to_document(&progress).unwrap();
@@ -191,7 +236,7 @@ mod tests {
         progress.advance(Mark::Voided(DocumentType::Posts, Timestamp { time: 5, increment: 7 }));
         assert_eq!(progress.snapshots, [snapshot(DocumentType::Users)]);
         assert!(progress.requested.is_empty());
-        progress.advance(Mark::Swept(Uuid::from_u128(7), DocumentType::Users));
+        progress.advance(Mark::Finished((Uuid::from_u128(7), DocumentType::Users)));
         assert!(progress.snapshots.is_empty() && progress.snapshot_finished_at.is_some());
     }
 }

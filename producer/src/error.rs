@@ -63,6 +63,9 @@ pub enum ProducerError {
     /// A reset while a producer is at work.
     #[error("{0} holds the lease; stop it, or reset with --force")]
     AtWork(String),
+    /// A request that the running producer will not do.
+    #[error("the producer refuses it: {0}")]
+    Refused(String),
     /// The stream's task is gone.
     #[error("the change stream's reader ended")]
     ReaderEnded,
@@ -109,6 +112,7 @@ impl ProducerError {
             | Self::ResyncsInVain(_)
             | Self::EventTooLarge
             | Self::AtWork(_)
+            | Self::Refused(_)
             | Self::Map(_)
             | Self::Encode(_)
             | Self::Store(_) => Verdict::Permanent,

@@ -14,11 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::checkpoint;
 use crate::error::{ProducerError, is_duplicate_key};
+use crate::holder::Holder;
 use crate::source::{Source, answer};
 
 /// How long a lease holds without renewal.
 const TTL: Duration = Duration::from_secs(3);
-/// How often it is renewed, and how often a standby asks for it.
+/// How often it is renewed, and how often a standby asks for it at least.
 const RENEWAL: Duration = Duration::from_secs(1);
 const STANDBY_POLL: Duration = Duration::from_millis(500);
 /// A renewal that takes longer is tried anew.
@@ -45,39 +46,84 @@ struct Shared {
     tenure: watch::Sender<Tenure>,
 }
 
-/// Asks for the lease of this database until it is granted. A standby waits here.
-pub(crate) async fn acquire(source: &Source, holder: &str) -> Result<Lease, ProducerError> {
+/// Asks for the lease of this database until it is granted. A standby waits here, until the lease runs out, is given
+/// back, or its holder is seen to be gone.
+pub(crate) async fn acquire(source: &Source, holder: &Holder) -> Result<Lease, ProducerError> {
     let leases = source.records("leases");
     ensure(&leases, source).await?;
     let mut standing_by = false;
     loop {
         let asked = Instant::now();
-        if let Some(epoch) = timeout(TTL, ask(&leases, source.name(), holder))
-            .await
-            .map_err(|_| ProducerError::MongoDbTimeout(TTL))??
-        {
-            tracing::info!(epoch, "lease acquired");
-            return Ok(Lease::new(leases, source.name(), epoch, asked + TTL));
-        }
+        let asking = Asking { leases: &leases, database: source.name(), holder };
+        let left = match timeout(TTL, asking.ask()).await.map_err(|_| ProducerError::MongoDbTimeout(TTL))?? {
+            Answer::Granted(epoch) => {
+                tracing::info!(epoch, "lease acquired");
+                return Ok(Lease::new(leases, source.name(), epoch, asked + TTL));
+            }
+            Answer::Held(left) => left,
+        };
         if !standing_by {
             tracing::info!("another producer holds the lease; standing by");
             standing_by = true;
         }
-        tokio::time::sleep(STANDBY_POLL).await;
+        tokio::time::sleep(left.clamp(Duration::from_millis(1), STANDBY_POLL)).await;
     }
 }
 
-/// Takes the lease if it is free or has run out. Returns the new epoch.
-async fn ask(leases: &Collection<Document>, database: &str, holder: &str) -> Result<Option<i64>, ProducerError> {
-    let free = doc! {"_id": database, "$expr": {"$lte": ["$expires_at", "$$NOW"]}};
-    let take = doc! {"$set": {
-        "epoch": {"$add": ["$epoch", 1_i64]},
-        "holder": {"$literal": holder},
-        "acquired_at": "$$NOW",
-        "expires_at": {"$add": ["$$NOW", TTL.as_millis() as i64]},
-    }};
-    let taken = leases.find_one_and_update(free, vec![take]).return_document(ReturnDocument::After).await?;
-    Ok(taken.and_then(|lease| lease.get_i64("epoch").ok()))
+enum Answer {
+    /// Under this epoch.
+    Granted(i64),
+    /// For so long, unless it is renewed.
+    Held(Duration),
+}
+
+/// A request for the lease.
+struct Asking<'a> {
+    leases: &'a Collection<Document>,
+    database: &'a str,
+    holder: &'a Holder,
+}
+
+impl Asking<'_> {
+    async fn ask(&self) -> Result<Answer, ProducerError> {
+        if let Some(epoch) = self.take(doc! {"$expr": {"$lte": ["$expires_at", "$$NOW"]}}).await? {
+            return Ok(Answer::Granted(epoch));
+        }
+        let Some(lease) = self.look().await? else { return Ok(Answer::Held(Duration::ZERO)) };
+        let former = lease.get_document("process").ok().and_then(Holder::from_document);
+        if let (Some(former), Ok(epoch)) = (former, lease.get_i64("epoch"))
+            && former.is_gone()
+        {
+            tracing::warn!(holder = former.name(), epoch, "the lease's holder is gone; taking over");
+            // Unless someone else was quicker.
+            if let Some(epoch) = self.take(doc! {"epoch": epoch}).await? {
+                return Ok(Answer::Granted(epoch));
+            }
+        }
+        let left = lease.get_i64("left").unwrap_or_default().max(0).unsigned_abs();
+        Ok(Answer::Held(Duration::from_millis(left)))
+    }
+
+    /// Takes the lease if this holds of it. Returns the new epoch.
+    async fn take(&self, condition: Document) -> Result<Option<i64>, ProducerError> {
+        let mut free = doc! {"_id": self.database};
+        free.extend(condition);
+        let take = doc! {"$set": {
+            "epoch": {"$add": ["$epoch", 1_i64]},
+            "holder": {"$literal": self.holder.name()},
+            "process": {"$literal": self.holder.to_document()},
+            "acquired_at": "$$NOW",
+            "expires_at": {"$add": ["$$NOW", TTL.as_millis() as i64]},
+        }};
+        let taken = self.leases.find_one_and_update(free, vec![take]).return_document(ReturnDocument::After).await?;
+        Ok(taken.and_then(|lease| lease.get_i64("epoch").ok()))
+    }
+
+    async fn look(&self) -> Result<Option<Document>, ProducerError> {
+        let left = doc! {"$set": {"left": {"$subtract": ["$expires_at", "$$NOW"]}}};
+        let mut found = self.leases.aggregate([doc! {"$match": {"_id": self.database}}, left]).await?;
+        Ok(if found.advance().await? { Some(found.deserialize_current()?) } else { None })
+    }
 }
 
 /// Makes a lease that has run out, where there is none: an upsert cannot ask for the server's time. Its epoch is no

@@ -5,6 +5,7 @@
 //! stores it. The loop is `Relay::relay` in [`relay`]; [`supervisor`] runs one turn of office after the other, and
 //! [`service`] runs that.
 
+mod boundary;
 mod change_id;
 mod change_order;
 mod change_stream;
@@ -13,6 +14,7 @@ mod checkpointer;
 mod document_id;
 mod error;
 mod extended_json;
+mod holder;
 mod intake;
 mod lease;
 mod mapping;
@@ -24,11 +26,16 @@ mod publisher;
 mod raw_change;
 mod relay;
 mod report;
+mod resync;
+mod resync_inbox;
+mod resync_wait;
 mod service;
 mod settings;
 mod snapshot;
 mod snapshot_queue;
 mod snapshot_reader;
+mod snapshot_report;
+mod snapshot_rows;
 mod source;
 mod supervisor;
 mod telemetry;
@@ -38,5 +45,6 @@ pub use error::ProducerError;
 pub use mapping::MapError;
 pub use raw_change::MalformedChange;
 pub use report::{reset_checkpoint, show_checkpoint, status};
+pub use resync::{ResyncSettings, resync};
 pub use service::run;
 pub use settings::{HistoryLostPolicy, Settings, SnapshotPolicy};

@@ -1,7 +1,7 @@
 //! `producer`: relays the changes of a MongoDB database to RabbitMQ. The loop is in `relay.rs`.
 
 use clap::{Parser, Subcommand};
-use producer::{ProducerError, Settings};
+use producer::{ProducerError, ResyncSettings, Settings};
 use shared::settings::{self, LogSettings, MongoDbSettings};
 use shared::{shutdown, telemetry};
 
@@ -20,6 +20,12 @@ enum Command {
     /// Relay until stopped
     #[command(after_help = settings::AFTER_HELP)]
     Run(Box<Settings>),
+    /// Have the running producer relay documents anew, as they stand in MongoDB
+    ///
+    /// Whole types end in a sweep of what is gone. A filter does not. Documents named by --keys are repaired even where
+    /// nothing changed, and those that are gone are deleted. Without a running producer it is done when one starts.
+    #[command(after_help = settings::AFTER_HELP)]
+    Resync(ResyncSettings),
     /// Show checkpoint, lease and snapshot, one line each
     Status(MongoDbSettings),
     /// Look at the checkpoint or remove it
@@ -49,6 +55,7 @@ async fn main() {
     }
     let ended = match arguments.command {
         Command::Run(settings) => run(*settings).await,
+        Command::Resync(settings) => producer::resync(&settings).await,
         Command::Status(mongodb) => print(producer::status(&mongodb).await),
         Command::Checkpoint(Checkpoint::Show(mongodb)) => print(producer::show_checkpoint(&mongodb).await),
         Command::Checkpoint(Checkpoint::Reset { mongodb, force }) => {

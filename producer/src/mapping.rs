@@ -3,7 +3,7 @@
 use bson::{RawDocument, Timestamp};
 use serde_json::{Map, Value, json};
 use shared::body;
-use shared::{ChangeEvent, DocumentType, Operation, Revision, RevisionOverflow, Subject};
+use shared::{ChangeEvent, DocumentType, Identity, Operation, Revision, RevisionOverflow, Subject};
 use uuid::Uuid;
 
 use crate::change_id;
@@ -160,6 +160,21 @@ impl Mapper {
             occurred_at,
             document: content.document,
             omitted: content.omitted,
+            repair: snapshot.is_repair(),
+        };
+        Ok(self.to_partition(event))
+    }
+
+    /// A document that was asked for by its key and is not there.
+    pub(crate) fn absent(&self, snapshot: &Snapshot, identity: Identity) -> Result<Mapped, MapError> {
+        let event = ChangeEvent {
+            id: change_id::of_row(snapshot.id, &identity),
+            operation: Operation::Delete,
+            subject: Subject::Document(identity),
+            revision: snapshot.revision()?,
+            occurred_at: extended_json::rfc3339(snapshot.time()),
+            document: None,
+            omitted: None,
             repair: false,
         };
         Ok(self.to_partition(event))

@@ -31,8 +31,6 @@ pub(crate) struct Message {
     pub(crate) properties: BasicProperties,
     /// Operation, subject and revision for a person.
     pub(crate) title: String,
-    /// A row of a snapshot, whose confirmation its sweep waits for.
-    pub(crate) is_row: bool,
     /// Seconds since the epoch of the clusterTime, to tell the lag by; none for what is not of the stream.
     pub(crate) cluster_seconds: Option<i64>,
 }
@@ -49,7 +47,6 @@ impl Message {
             body: body.bytes,
             properties,
             title: format!("{:<8} {} revision {}", event.operation.as_str(), subject(event), event.revision),
-            is_row: event.operation == Operation::Snapshot,
             cluster_seconds: streamed.then(|| event.revision.seconds()),
         })
     }
@@ -68,7 +65,6 @@ impl Message {
             properties: properties(letter.id, body.encoding).with_headers(headers),
             body: body.bytes,
             title,
-            is_row: false,
             cluster_seconds: None,
         })
     }

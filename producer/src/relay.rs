@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bson::RawDocument;
 use lapin::uri::AMQPUri;
 use shared::Backoff;
 use shared::health::Readiness;
@@ -18,13 +17,18 @@ use crate::message::Message;
 use crate::narration::Narration;
 use crate::publisher::{Answer, Publisher};
 use crate::raw_change::RawChange;
+use crate::resync_inbox::ResyncInbox;
 use crate::snapshot::Snapshot;
-use crate::snapshot_queue::SnapshotQueue;
+use crate::snapshot_queue::{SnapshotQueue, Taken};
+use crate::snapshot_reader::Row;
+use crate::snapshot_report::SnapshotReport;
 use crate::telemetry;
 use crate::window::{Mark, Window};
 
 /// How often gauges are set, refused lanes tried again, and due snapshots begun.
 const TICK: Duration = Duration::from_millis(250);
+/// Resyncs of filters and keys that are under way at most; others wait where they were written.
+const PARTIAL_SNAPSHOTS: usize = 2;
 /// How long the window may take to drain at the end.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Without an answer for so long, the broker is held to be stuck.
@@ -42,6 +46,8 @@ pub(crate) struct Relay {
     pub(crate) lease: Lease,
     pub(crate) intake: Intake,
     pub(crate) snapshots: SnapshotQueue,
+    pub(crate) snapshot_report: SnapshotReport,
+    pub(crate) resyncs: ResyncInbox,
     pub(crate) mapper: Mapper,
     pub(crate) window: Window,
     pub(crate) checkpointer: Checkpointer,
@@ -97,16 +103,17 @@ impl Relay {
             self.advance(publisher)?;
             self.publish(publisher);
             let room = self.window.has_room();
-            let rows_left = self.snapshots.read_through().is_none();
             tokio::select! {
                 answers = publisher.answers() => self.settle(answers?)?,
                 next = self.intake.next(), if room => self.take(next?)?,
-                row = self.snapshots.next_row(), if room && rows_left => {
-                    if let Some((snapshot, row)) = row? {
-                        self.take_row(&snapshot, &row)?;
-                    }
+                taken = self.snapshots.next(), if room => self.take_row(taken?)?,
+                request = self.resyncs.next(), if self.snapshots.partial() < PARTIAL_SNAPSHOTS => {
+                    self.checkpointer.ask(request?);
                 }
-                written = self.checkpointer.step() => written?,
+                written = self.checkpointer.step() => {
+                    written?;
+                    self.snapshots.stored(|key| self.checkpointer.pages_stored(key));
+                }
                 () = self.lease.lost() => return Err(ProducerError::LeaseLost),
                 () = shutdown.cancelled() => return Ok(()),
                 _ = tick.tick() => self.tick(publisher).await?,
@@ -128,16 +135,25 @@ impl Relay {
     fn advance(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
         self.window.judge(std::time::Instant::now(), publisher.all_answered());
         for mark in self.window.advance() {
+            self.snapshot_report.observe(&mark);
+            let read = match &mark {
+                Mark::Copied { key, is_last: true, .. } => self.snapshots.finish(*key),
+                _ => None,
+            };
             self.checkpointer.advance(mark);
+            if let Some(snapshot) = read {
+                self.end(&snapshot)?;
+            }
         }
-        if let Some(snapshot) = self.snapshots.read_through().cloned()
-            && self.window.rows_confirmed()
-        {
-            // Only now: a row that came after the sweep of its own T0 would lose against it.
-            self.push(self.mapper.sweep(&snapshot)?)?;
-            self.window.push_mark(Mark::Swept(snapshot.id, snapshot.document_type));
-            self.snapshots.finish();
+        Ok(())
+    }
+
+    /// Every row of a snapshot is confirmed. Only now its sweep: a row that came after it would lose against it.
+    fn end(&mut self, snapshot: &Snapshot) -> Result<(), ProducerError> {
+        if snapshot.is_whole() {
+            self.push(self.mapper.sweep(snapshot)?)?;
         }
+        self.window.push_mark(Mark::Finished(snapshot.key()));
         Ok(())
     }
 
@@ -192,9 +208,16 @@ impl Relay {
         self.push(mapped)
     }
 
-    fn take_row(&mut self, snapshot: &Snapshot, row: &RawDocument) -> Result<(), ProducerError> {
+    fn take_row(&mut self, taken: Taken) -> Result<(), ProducerError> {
+        let mapped = match taken {
+            Taken::Row(snapshot, Row::Present(row)) => self.mapper.row(&snapshot, &row)?,
+            Taken::Row(snapshot, Row::Absent(identity)) => self.mapper.absent(&snapshot, identity)?,
+            Taken::Page { key, copied, is_last } => {
+                self.window.push_mark(Mark::Copied { key, copied, is_last });
+                return Ok(());
+            }
+        };
         tracing::trace!(target: "stage", "snapshot row");
-        let mapped = self.mapper.row(snapshot, row)?;
         self.push(vec![mapped])
     }
 
@@ -227,14 +250,24 @@ impl Relay {
         self.watch_for_a_stall(publisher);
         telemetry::in_flight(self.window.len());
         self.checkpointer.observe();
+        self.snapshot_report.tell(&self.checkpointer.progress().snapshots);
         match self.checkpointer.begin_requested().await {
-            Ok(begun) => begun.into_iter().for_each(|snapshot| self.snapshots.push(snapshot)),
+            Ok(begun) => self.begin(begun),
             Err(error) if error.verdict() == Verdict::Transient => {
                 tracing::warn!(%error, "snapshot not begun; trying again");
             }
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn begin(&mut self, snapshots: Vec<Snapshot>) {
+        self.snapshots.stored(|key| self.checkpointer.pages_stored(key));
+        self.snapshot_report.begin(&snapshots);
+        for snapshot in snapshots {
+            self.resyncs.remove(snapshot.id);
+            self.snapshots.push(snapshot);
+        }
     }
 
     /// A broker that answers nothing is said to be down, though its connection stands.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
+use indicatif::{HumanCount, HumanDuration};
 use mongodb::Collection;
 use shared::settings::MongoDbSettings;
 
 use crate::checkpoint::{self, StoredCheckpoint};
 use crate::error::ProducerError;
 use crate::extended_json;
+use crate::snapshot::Snapshot;
+use crate::snapshot_report::Pace;
 use crate::source::{Source, answer};
 
 /// Checkpoint, lease and snapshot, one line each.
@@ -41,12 +44,18 @@ pub async fn show_checkpoint(settings: &MongoDbSettings) -> Result<String, Produ
 /// MongoDB cannot be reached, or a producer is at work.
 pub async fn reset_checkpoint(settings: &MongoDbSettings, force: bool) -> Result<String, ProducerError> {
     let source = Source::new(settings).await?;
-    if !force && let Some(lease) = lease(&source).await?.filter(|lease| lease.left > Duration::ZERO) {
-        return Err(ProducerError::AtWork(lease.holder));
+    if !force && let Some(holder) = at_work(&source).await? {
+        return Err(ProducerError::AtWork(holder));
     }
     let there_was = checkpoint::reset(&source).await?;
     Ok(if there_was { "checkpoint removed; the next run relays everything anew" } else { "there was no checkpoint" }
         .into())
+}
+
+/// The producer at work, if there is one.
+pub(crate) async fn at_work(source: &Source) -> Result<Option<String>, ProducerError> {
+    let held = lease(source).await?.filter(|lease| lease.left > Duration::ZERO);
+    Ok(held.map(|lease| lease.holder))
 }
 
 struct LeaseState {
@@ -92,11 +101,22 @@ fn holder(lease: Option<&LeaseState>) -> String {
 
 fn snapshot(stored: Option<&StoredCheckpoint>) -> String {
     let Some(progress) = stored.map(|stored| &stored.progress) else { return "none yet".into() };
-    let running: Vec<_> = progress.snapshots.iter().map(|snapshot| snapshot.document_type.as_str()).collect();
-    let requested: Vec<_> = progress.requested.iter().map(|known| known.as_str()).collect();
-    match (running.is_empty(), requested.is_empty(), progress.snapshot_finished_at) {
-        (true, true, Some(finished)) => format!("done at {}", extended_json::rfc3339(finished)),
-        (true, true, None) => "none yet".into(),
-        _ => format!("left to do: {}", [running, requested].concat().join(", ")),
+    let running = progress.snapshots.iter().map(under_way);
+    let requested = progress.requested.iter().map(|known| format!("{known}: requested"));
+    let lines: Vec<_> = running.chain(requested).collect();
+    match (lines.is_empty(), progress.snapshot_finished_at) {
+        (true, Some(finished)) => format!("done at {}", extended_json::rfc3339(finished)),
+        (true, None) => "none yet".into(),
+        (false, _) => lines.join("\n            "),
     }
+}
+
+/// By the average since T0: the log of the producer at work knows the rate of the last seconds.
+fn under_way(snapshot: &Snapshot) -> String {
+    let rows = HumanCount(snapshot.copied.rows);
+    let of = snapshot.estimated.map(|rows| format!(" of about {}", HumanCount(rows))).unwrap_or_default();
+    let pace =
+        Pace::of(snapshot.copied.rows, DateTime::now().saturating_duration_since(snapshot.time()), snapshot.left());
+    let left = pace.left.map(|left| format!(", {} left", HumanDuration(left))).unwrap_or_default();
+    format!("{}: {rows}{of} documents, {:.0}/s{left}", snapshot.document_type, pace.rate)
 }

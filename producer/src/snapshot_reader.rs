@@ -1,59 +1,233 @@
-//! Reading the rows of one snapshot: a task of its own.
+//! Reading the rows of one snapshot: a task of its own, which goes on from its last boundary after an interruption.
+//!
+//! It may be one chunk ahead of what is stored: so much a kill repeats at most.
 
-use bson::{RawDocument, RawDocumentBuf, rawdoc};
-use futures_util::StreamExt;
-use shared::Backoff;
-use tokio::sync::mpsc;
+use std::collections::HashSet;
+use std::sync::Arc;
 
+use bson::RawDocumentBuf;
+use shared::resync::DocumentKey;
+use shared::{Backoff, Identity};
+use tokio::sync::{mpsc, watch};
+
+use crate::boundary::Boundary;
+use crate::document_id::identify;
 use crate::error::ProducerError;
-use crate::snapshot::Snapshot;
-use crate::source::{Source, answer};
+use crate::snapshot::{Copied, Scope, Snapshot};
+use crate::snapshot_rows::{Batches, Rows, refuses_filter};
+use crate::source::Source;
 
-/// Rows in a batch of the server, at most 16 MB.
-const BATCH: i32 = 1000;
+/// Most rows in a page.
+const PAGE_ROWS: u32 = 1000;
+/// Bytes that a page is to have: pages that turn out larger are made smaller. (The server's own limit is 16 MB.)
+const PAGE_BYTES: usize = 4 << 20;
+/// Pages in a chunk.
+pub(crate) const CHUNK: u64 = 8;
+/// Keys asked for at once.
+const PAGE_KEYS: usize = 100;
 
-/// Reads every row and sends them in batches; an empty batch is the end. After an error it begins again: rows sent
-/// twice have the same id and revision.
-pub(crate) async fn read(source: Source, snapshot: Snapshot, rows: mpsc::Sender<Vec<RawDocumentBuf>>) {
-    let mut backoff = Backoff::default();
-    loop {
-        match read_once(&source, &snapshot, &rows).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::warn!(%error, collection = %snapshot.document_type, "snapshot interrupted; beginning again");
-            }
-        }
-        tokio::select! {
-            () = backoff.wait() => {}
-            () = rows.closed() => return,
-        }
+/// Rows that belong together, and the progress once all of them are relayed.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) copied: Copied,
+    /// Nothing comes after it.
+    pub(crate) is_last: bool,
+}
+
+/// What is relayed of one document.
+#[derive(Debug)]
+pub(crate) enum Row {
+    /// As it is.
+    Present(RawDocumentBuf),
+    /// It was asked for by its key and is not there.
+    Absent(Identity),
+}
+
+/// Reads one snapshot to its end.
+pub(crate) struct SnapshotReader {
+    source: Source,
+    snapshot: Arc<Snapshot>,
+    pages: mpsc::Sender<Page>,
+    /// Pages that are relayed and stored.
+    stored: watch::Receiver<u64>,
+    sent: u64,
+    copied: Copied,
+    page_rows: u32,
+}
+
+/// Nobody listens any more: the snapshot is void, or the turn over.
+struct Unheard;
+
+enum Interrupted {
+    Unheard,
+    By(ProducerError),
+}
+
+impl From<Unheard> for Interrupted {
+    fn from(_: Unheard) -> Self {
+        Self::Unheard
     }
 }
 
-async fn read_once(
-    source: &Source,
-    snapshot: &Snapshot,
-    rows: &mpsc::Sender<Vec<RawDocumentBuf>>,
-) -> Result<(), ProducerError> {
-    let find = rawdoc! {
-        "find": snapshot.document_type.as_str(),
-        "sort": {"_id": 1},
-        "batchSize": BATCH,
-        // What is read was there at T0 or came later, never before it went.
-        "readConcern": {"level": "majority", "afterClusterTime": snapshot.t0},
-    };
-    let database = source.database();
-    let mut cursor = answer(database.run_raw_cursor_command(find).batch()).await?;
-    while let Some(batch) = cursor.next().await {
-        let batch = batch?;
-        let found = batch.doc_slices()?.into_iter();
-        let found = found.map(|row| Ok(row?.as_document().map(RawDocument::to_owned)));
-        let found: Vec<_> = found.filter_map(Result::transpose).collect::<mongodb::error::Result<_>>()?;
-        if !found.is_empty() && rows.send(found).await.is_err() {
-            return Ok(());
+impl From<ProducerError> for Interrupted {
+    fn from(error: ProducerError) -> Self {
+        Self::By(error)
+    }
+}
+
+impl SnapshotReader {
+    /// Begins where the snapshot stands.
+    pub(crate) fn new(
+        source: Source,
+        snapshot: Arc<Snapshot>,
+        pages: mpsc::Sender<Page>,
+        stored: watch::Receiver<u64>,
+    ) -> Self {
+        let copied = snapshot.copied.clone();
+        Self { source, snapshot, pages, stored, sent: 0, copied, page_rows: PAGE_ROWS }
+    }
+
+    /// Sends page after page, the last marked as such. Only the end of the collection is the end: whatever else
+    /// happens, it goes on from the last boundary.
+    pub(crate) async fn read(mut self) {
+        let collection = self.snapshot.document_type;
+        let mut backoff = Backoff::default();
+        loop {
+            let sent = self.sent;
+            match self.read_on().await {
+                Ok(()) | Err(Interrupted::Unheard) => return,
+                Err(Interrupted::By(error)) => match self.refused(&error) {
+                    Some(said) => {
+                        tracing::error!(%collection, error = said, "the filter of a resync does not run; given up");
+                        // Heard or not, it ends.
+                        let _ = self.send(Vec::new(), self.copied.clone(), true).await;
+                        return;
+                    }
+                    None => {
+                        tracing::warn!(%error, %collection, rows = self.copied.rows, "snapshot interrupted; going on from its last boundary")
+                    }
+                },
+            }
+            if self.sent > sent {
+                backoff = Backoff::default();
+            }
+            tokio::select! {
+                () = backoff.wait() => {}
+                () = self.pages.closed() => return,
+            }
         }
     }
-    // Nobody listens any more: then nobody awaits the end either.
-    let _ = rows.send(Vec::new()).await;
-    Ok(())
+
+    fn refused(&self, error: &ProducerError) -> Option<String> {
+        matches!(self.snapshot.scope, Scope::Filter(_)).then(|| refuses_filter(error)).flatten()
+    }
+
+    async fn read_on(&mut self) -> Result<(), Interrupted> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let rows = match Rows::of(self.source.clone(), &snapshot) {
+            Ok(rows) => rows,
+            Err(problem) => {
+                // Looked at before it was taken.
+                tracing::error!(error = problem, "the filter of a resync is none; given up");
+                return Ok(self.send(Vec::new(), self.copied.clone(), true).await?);
+            }
+        };
+        match &snapshot.scope {
+            Scope::Whole | Scope::Filter(_) => self.read_in_order(&rows).await?,
+            Scope::Keys(keys) => self.read_named(&rows, keys).await?,
+        }
+        Ok(self.send(Vec::new(), self.copied.clone(), true).await?)
+    }
+
+    async fn read_in_order(&mut self, rows: &Rows) -> Result<(), Interrupted> {
+        while !self.copied.after.as_ref().is_some_and(Boundary::is_last) {
+            let resumed = self.copied.after.clone();
+            let mut batches = rows.after(resumed.as_ref(), self.page_rows).await?;
+            if self.pass_on(&mut batches).await? == Passed::TooLarge {
+                continue;
+            }
+            if resumed.is_some() && !self.copied.after.as_ref().is_some_and(Boundary::is_last) {
+                self.pass_on(&mut rows.last().await?).await?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Sends a page a batch.
+    async fn pass_on(&mut self, batches: &mut Batches) -> Result<Passed, Interrupted> {
+        // Rows since the last boundary: it may be followed by ids too large for one.
+        let mut beyond = 0;
+        loop {
+            self.may_read().await?;
+            let batch = batches.next().await?;
+            if batch.is_empty() {
+                self.copied.rows += beyond;
+                return Ok(Passed::All);
+            }
+            let bytes: usize = batch.iter().map(|row| row.as_bytes().len()).sum();
+            let length = batch.len();
+            let boundary = batch.iter().enumerate().rev().find_map(|(at, row)| Some((at + 1, Boundary::of(row)?)));
+            match boundary {
+                Some((upto, boundary)) => {
+                    self.copied = Copied { after: Some(boundary), rows: self.copied.rows + beyond + upto as u64 };
+                    beyond = (length - upto) as u64;
+                }
+                None => beyond += length as u64,
+            }
+            let rows = batch.into_iter().map(Row::Present).collect();
+            self.send(rows, self.copied.clone(), false).await?;
+            if bytes > 2 * PAGE_BYTES && self.page_rows > 1 && beyond == 0 {
+                self.page_rows = u32::try_from(length * PAGE_BYTES / bytes).unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
+                return Ok(Passed::TooLarge);
+            }
+        }
+    }
+
+    async fn read_named(&mut self, rows: &Rows, keys: &[DocumentKey]) -> Result<(), Interrupted> {
+        let document_type = self.snapshot.document_type;
+        let done = usize::try_from(self.copied.rows).unwrap_or(usize::MAX).min(keys.len());
+        for portion in keys[done..].chunks(PAGE_KEYS) {
+            let mut absent: HashSet<Identity> = portion.iter().map(|key| key.of_type(document_type)).collect();
+            let mut found = rows.named(portion.iter().filter_map(DocumentKey::id).collect()).await?;
+            loop {
+                self.may_read().await?;
+                let batch = found.next().await?;
+                if batch.is_empty() {
+                    break;
+                }
+                for identity in batch.iter().filter_map(|row| identify(document_type, row).ok()) {
+                    absent.remove(&identity);
+                }
+                let rows = batch.into_iter().map(Row::Present).collect();
+                self.send(rows, self.copied.clone(), false).await?;
+            }
+            self.copied.rows += portion.len() as u64;
+            let rows = absent.into_iter().map(Row::Absent).collect();
+            self.send(rows, self.copied.clone(), false).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until no more than a chunk is ahead of what is stored, and until the last page has been taken: a page is
+    /// not read before there is a place for it.
+    async fn may_read(&mut self) -> Result<(), Unheard> {
+        let sent = self.sent;
+        self.stored.wait_for(|stored| sent - stored < CHUNK).await.map_err(|_| Unheard)?;
+        self.pages.reserve().await.map(drop).map_err(|_| Unheard)
+    }
+
+    async fn send(&mut self, rows: Vec<Row>, copied: Copied, is_last: bool) -> Result<(), Unheard> {
+        self.sent += 1;
+        self.pages.send(Page { rows, copied, is_last }).await.map_err(|_| Unheard)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passed {
+    /// There are no more.
+    All,
+    /// More are to be read, in smaller pages.
+    TooLarge,
 }

@@ -6,13 +6,11 @@ use bson::{Document, doc};
 use mongodb::Client;
 use mongodb::error::ErrorKind;
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, WriteConcern};
+use shared::resync::RECORDS;
 use shared::settings::{MongoDbSettings, SettingsError};
 use tokio::time::timeout;
 
 use crate::error::ProducerError;
-
-/// Database of the relay's own records: settings, lease, checkpoint.
-pub(crate) const RECORDS: &str = "twin_cdc";
 
 /// Longest wait for a server that takes writes.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +52,11 @@ impl Source {
         let options =
             CollectionOptions::builder().write_concern(majority).read_concern(ReadConcern::majority()).build();
         self.client.database(RECORDS).collection_with_options(name, options)
+    }
+
+    /// About how many documents a collection holds, by its own count.
+    pub(crate) async fn count(&self, collection: &str) -> Result<u64, ProducerError> {
+        answer(self.database().collection::<Document>(collection).estimated_document_count().into_future()).await
     }
 
     /// The client, for a session.

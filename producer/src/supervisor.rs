@@ -12,6 +12,7 @@ use crate::change_stream::ChangeStream;
 use crate::checkpoint::CheckpointStore;
 use crate::checkpointer::Checkpointer;
 use crate::error::{ProducerError, Verdict};
+use crate::holder::Holder;
 use crate::intake::Intake;
 use crate::lease::{self, Lease};
 use crate::mapping::Mapper;
@@ -19,8 +20,10 @@ use crate::narration::Narration;
 use crate::partitions;
 use crate::position::Position;
 use crate::relay::Relay;
+use crate::resync_inbox::ResyncInbox;
 use crate::settings::{HistoryLostPolicy, Settings, SnapshotPolicy};
 use crate::snapshot_queue::SnapshotQueue;
+use crate::snapshot_report::SnapshotReport;
 use crate::source::Source;
 use crate::window::Window;
 
@@ -109,7 +112,7 @@ impl Supervisor {
         // As a standby we are as ready as we can be: the active producer's broker is its own affair.
         self.readiness.set_up("lease");
         self.readiness.set_up("rabbitmq");
-        lease::acquire(&self.source, &holder()).await
+        lease::acquire(&self.source, &Holder::this()).await
     }
 
     async fn take_office(&mut self, lease: Lease) -> Result<Relay, ProducerError> {
@@ -133,6 +136,8 @@ impl Supervisor {
             lease,
             intake: Intake::open(stream, position),
             snapshots: SnapshotQueue::new(self.source.clone(), checkpointer.progress().snapshots.clone()),
+            snapshot_report: SnapshotReport::new(&checkpointer.progress().snapshots),
+            resyncs: ResyncInbox::open(self.source.clone(), types.clone()),
             mapper: Mapper::new(self.source.name().to_owned(), types, settings.rabbitmq.partitions),
             window,
             checkpointer,
@@ -195,10 +200,4 @@ impl Supervisor {
 /// Each type once, in a fixed order.
 fn types(settings: &Settings) -> Vec<DocumentType> {
     DocumentType::ALL.into_iter().filter(|known| settings.types.contains(known)).collect()
-}
-
-/// Who holds the lease, for people.
-fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}", host.trim(), std::process::id())
 }

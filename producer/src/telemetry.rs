@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, gauge};
+use shared::DocumentType;
 
 const RELAYED: &str = "twin_producer_events_relayed_total";
 const CONFIRMED: &str = "twin_producer_events_confirmed_total";
@@ -14,6 +15,8 @@ const RECONNECTED: &str = "twin_producer_broker_reconnected_total";
 const IN_FLIGHT: &str = "twin_producer_in_flight";
 const LAG: &str = "twin_producer_lag_seconds";
 const CHECKPOINT_AGE: &str = "twin_producer_checkpoint_age_seconds";
+const SNAPSHOT_ROWS: &str = "twin_producer_snapshot_rows_total";
+const SNAPSHOT_ESTIMATED: &str = "twin_producer_snapshot_rows_estimated";
 
 /// Describes the metrics; call once the recorder is there.
 pub(crate) fn describe() {
@@ -27,6 +30,8 @@ pub(crate) fn describe() {
     describe_gauge!(IN_FLIGHT, "Messages not yet confirmed without a gap");
     describe_gauge!(LAG, "Seconds from the last confirmed change to its confirmation, by wall clocks");
     describe_gauge!(CHECKPOINT_AGE, "Seconds since the checkpoint was written");
+    describe_counter!(SNAPSHOT_ROWS, "Rows of snapshots that the broker confirmed");
+    describe_gauge!(SNAPSHOT_ESTIMATED, "Rows that the last snapshot of this type is expected to have");
     for name in [RELAYED, CONFIRMED, RETURNED, NACKED, NULL_LOOKUPS, REOPENED, RECONNECTED] {
         counter!(name).absolute(0);
     }
@@ -70,4 +75,12 @@ pub(crate) fn lag(lag: Duration) {
 
 pub(crate) fn checkpoint_age(age: Duration) {
     gauge!(CHECKPOINT_AGE).set(age.as_secs_f64());
+}
+
+pub(crate) fn snapshot_rows(document_type: DocumentType, rows: u64) {
+    counter!(SNAPSHOT_ROWS, "type" => document_type.as_str()).increment(rows);
+}
+
+pub(crate) fn snapshot_estimated(document_type: DocumentType, rows: Option<u64>) {
+    gauge!(SNAPSHOT_ESTIMATED, "type" => document_type.as_str()).set(rows.map_or(f64::NAN, |rows| rows as f64));
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::message::{Lane, Message};
 use crate::position::Position;
+use crate::snapshot::{Copied, SnapshotKey};
 
 /// First and longest wait before a refused lane is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -34,8 +35,10 @@ pub(crate) enum Mark {
     Requested(DocumentType),
     /// The collection was dropped at this clusterTime: no older snapshot of it goes on.
     Voided(DocumentType, Timestamp),
-    /// The snapshot's rows and sweep are relayed.
-    Swept(Uuid, DocumentType),
+    /// All rows of a snapshot up to here are relayed; the last such mark: all there are.
+    Copied { key: SnapshotKey, copied: Copied, is_last: bool },
+    /// The snapshot's rows are relayed, and its sweep where it ends in one.
+    Finished(SnapshotKey),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,12 +108,6 @@ impl Window {
     /// Messages that are not confirmed without a gap.
     pub(crate) fn len(&self) -> usize {
         self.messages
-    }
-
-    /// Whether no row of a snapshot awaits its confirmation.
-    pub(crate) fn rows_confirmed(&self) -> bool {
-        let awaited = |entry: &Entry| matches!(entry, Entry::Message(message, state) if message.is_row && *state != State::Confirmed);
-        !self.suspect && !self.entries.iter().any(awaited)
     }
 
     /// An event of the stream was read; its messages follow. Only when an event of another clusterTime arrives is the

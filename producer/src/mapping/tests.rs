@@ -2,6 +2,8 @@ use super::*;
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use shared::{IdKind, Identity};
 
+use crate::snapshot::Scope;
+
 const TIME: Timestamp = Timestamp { time: 1_795_000_000, increment: 7 };
 
 fn mapper() -> Mapper {
@@ -209,7 +211,19 @@ fn letter(mapped: Mapped) -> DeadLetter {
 }
 
 fn snapshot() -> Snapshot {
-    Snapshot { id: Uuid::from_u128(1), document_type: DocumentType::Posts, t0: TIME }
+    Snapshot::new(Uuid::from_u128(1), DocumentType::Posts, TIME, Scope::Whole)
+}
+
+#[test]
+fn a_key_that_was_asked_for_is_a_repair_where_it_is_and_a_delete_where_it_is_not() {
+    let keyed = Snapshot { scope: Scope::Keys(vec!["int:5".parse().unwrap()]), ..snapshot() };
+    let row = RawDocumentBuf::try_from(&doc! {"_id": 5, "content": "x"}).unwrap();
+    let identity = Identity::of(DocumentType::Posts, &5.into()).unwrap();
+    let repaired = only(vec![mapper().row(&keyed, &row).unwrap()]);
+    let absent = only(vec![mapper().absent(&keyed, identity).unwrap()]);
+    assert!(repaired.repair && !only(vec![mapper().row(&snapshot(), &row).unwrap()]).repair);
+    assert_eq!((absent.operation, absent.revision), (Operation::Delete, repaired.revision));
+    assert_eq!(absent.subject, repaired.subject);
 }
 
 #[test]

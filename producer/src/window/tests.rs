@@ -13,7 +13,6 @@ fn message(name: u128, lane: Lane) -> Message {
         body: vec![0; 10],
         properties: BasicProperties::default(),
         title: String::new(),
-        is_row: false,
         cluster_seconds: None,
     }
 }
@@ -215,16 +214,26 @@ fn the_window_is_bounded_by_count_and_by_bytes() {
 }
 
 #[test]
-fn a_sweep_waits_for_the_confirm_of_every_row() {
+fn a_page_of_a_snapshot_is_copied_once_every_row_is_confirmed() {
     let (mut window, now) = (window(), Instant::now());
-    window.push(Message { is_row: true, ..message(1, A) });
-    change(&mut window, 1, 2, A);
-    assert!(!window.rows_confirmed());
+    let key = (Uuid::from_u128(7), DocumentType::Posts);
+    let copied = |rows, is_last| Mark::Copied { key, copied: Copied { after: None, rows }, is_last };
+    window.push(message(1, A));
+    change(&mut window, 1, 2, B);
+    window.push(message(3, A));
+    window.push_mark(copied(2, false));
+    window.push_mark(copied(2, true));
     let sent = publish(&mut window, now);
     window.confirm(sent[0].0);
-    assert!(window.rows_confirmed());
-    window.refuse(sent[1].0);
-    assert!(!window.rows_confirmed(), "a refusal puts every confirm in doubt");
+    window.confirm(sent[1].0);
+    assert_eq!(window.advance(), []);
+    window.confirm(sent[2].0);
+    window.refuse(sent[2].0);
+    assert_eq!(window.advance(), [], "a refusal puts every confirm in doubt");
+    window.judge(now, true);
+    let again = publish(&mut window, now + RETRY.0);
+    window.confirm(again[0].0);
+    assert_eq!(window.advance(), [copied(2, false), copied(2, true)]);
 }
 
 /// What a broker may do to the next message, or to the connection.

@@ -23,6 +23,45 @@ async fn a_standby_takes_over_after_kill_9() {
     reader.until("the standby relays", |r| !r.of("posts", "2").is_empty()).await;
 }
 
+/// An hour before it runs out: only that its holder is gone ends it.
+async fn prolong(bench: &Bench, process: Option<bson::Bson>) {
+    let leases = bench.client.database("twin_cdc").collection::<Document>("leases");
+    let later = bson::DateTime::from_millis(bson::DateTime::now().timestamp_millis() + 3_600_000);
+    let mut set = doc! {"expires_at": later};
+    set.extend(process.map(|pid| doc! {"process.pid": pid}).unwrap_or_default());
+    let prolonged = leases.update_one(doc! {"_id": &bench.name}, doc! {"$set": set}).await.unwrap();
+    assert_eq!(prolonged.matched_count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_after_kill_9_does_not_wait_for_the_lease_to_run_out() {
+    let bench = Bench::new().await;
+    let mut reader = bench.read().await;
+    let mut producer = bench.start();
+    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    producer.kill();
+    prolong(&bench, None).await;
+    bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
+    let _restarted = bench.start();
+    reader.until("it relays", |r| !r.of("posts", "1").is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lease_of_a_process_that_is_there_is_left_alone() {
+    let bench = Bench::new().await;
+    let mut reader = bench.read().await;
+    let mut producer = bench.start();
+    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    producer.kill();
+    // This test is a process that is there.
+    prolong(&bench, Some(i32::try_from(std::process::id()).unwrap().into())).await;
+    bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
+    let (_standby, log) = Producer::spawn_logged(bench.command().arg("run"));
+    log.until("standing by").await;
+    reader.settle(Duration::from_secs(2)).await;
+    assert!(reader.of("posts", "1").is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_producer_that_wakes_up_neither_publishes_nor_moves_the_checkpoint() {
     let bench = Bench::new().await;

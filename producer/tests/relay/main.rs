@@ -6,4 +6,6 @@ mod checkpoint;
 mod kills;
 mod lease;
 mod resync;
+mod resync_on_demand;
 mod settings;
+mod snapshot;
