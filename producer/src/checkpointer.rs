@@ -75,9 +75,11 @@ impl Checkpointer {
         self.dirty = true;
     }
 
-    /// Takes over a request. It becomes a snapshot with the next [`Self::begin_requested`].
-    pub(crate) fn ask(&mut self, request: ResyncRequest) {
-        self.asked.push(request);
+    /// Takes over a request: it becomes a snapshot with the next [`Self::begin_requested`]. False: it is one already.
+    pub(crate) fn ask(&mut self, request: ResyncRequest) -> bool {
+        let is_new = self.progress.snapshots.iter().all(|snapshot| snapshot.id != request.id);
+        self.asked.extend(Some(request).filter(|_| is_new));
+        is_new
     }
 
     /// How many pages of this snapshot are stored, of those relayed under this lease.

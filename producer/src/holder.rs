@@ -49,7 +49,7 @@ impl Holder {
         let here = Self::this();
         let told = !here.boot_id.is_empty() && !here.pid_namespace.is_empty();
         let ran_here = Self { pid: here.pid, ..self.clone() } == here;
-        let Some(pid) = Pid::from_raw(self.pid) else { return false };
+        let Some(pid) = Some(self.pid).filter(|pid| *pid > 0).and_then(Pid::from_raw) else { return false };
         told && ran_here && test_kill_process(pid) == Err(Errno::SRCH)
     }
 }

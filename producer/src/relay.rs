@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use lapin::uri::AMQPUri;
 use shared::Backoff;
 use shared::health::Readiness;
+use shared::resync::ResyncRequest;
 use shared::shutdown::CancellationToken;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -108,7 +109,7 @@ impl Relay {
                 next = self.intake.next(), if room => self.take(next?)?,
                 taken = self.snapshots.next(), if room => self.take_row(taken?)?,
                 request = self.resyncs.next(), if self.snapshots.partial() < PARTIAL_SNAPSHOTS => {
-                    self.checkpointer.ask(request?);
+                    self.take_request(request?);
                 }
                 written = self.checkpointer.step() => {
                     written?;
@@ -219,6 +220,14 @@ impl Relay {
         };
         tracing::trace!(target: "stage", "snapshot row");
         self.push(vec![mapped])
+    }
+
+    fn take_request(&mut self, request: ResyncRequest) {
+        let id = request.id;
+        if !self.checkpointer.ask(request) {
+            // Killed after it was stored and before it was removed.
+            self.resyncs.remove(id);
+        }
     }
 
     fn push(&mut self, mapped: Vec<Mapped>) -> Result<(), ProducerError> {

@@ -107,7 +107,7 @@ fn snapshot(stored: Option<&StoredCheckpoint>) -> String {
     match (lines.is_empty(), progress.snapshot_finished_at) {
         (true, Some(finished)) => format!("done at {}", extended_json::rfc3339(finished)),
         (true, None) => "none yet".into(),
-        (false, _) => lines.join("\n            "),
+        (false, _) => lines.join("; "),
     }
 }
 

@@ -97,17 +97,16 @@ impl SnapshotReader {
             let sent = self.sent;
             match self.read_on().await {
                 Ok(()) | Err(Interrupted::Unheard) => return,
-                Err(Interrupted::By(error)) => match self.refused(&error) {
-                    Some(said) => {
+                Err(Interrupted::By(error)) => {
+                    if let Some(said) = self.refused(&error) {
                         tracing::error!(%collection, error = said, "the filter of a resync does not run; given up");
                         // Heard or not, it ends.
                         let _ = self.send(Vec::new(), self.copied.clone(), true).await;
                         return;
                     }
-                    None => {
-                        tracing::warn!(%error, %collection, rows = self.copied.rows, "snapshot interrupted; going on from its last boundary")
-                    }
-                },
+                    let rows = self.copied.rows;
+                    tracing::warn!(%error, %collection, rows, "snapshot interrupted; going on from its last boundary");
+                }
             }
             if self.sent > sent {
                 backoff = Backoff::default();

@@ -151,7 +151,8 @@ async fn an_id_of_any_kind_is_copied_once_and_is_a_place_to_go_on_from() {
             left.insert(*collection, if boundary.is_some() { rows.len() - done } else { rows.len() });
             set_boundary(&bench, collection, boundary).await;
         }
-        (reader.arrived.clear(), reader.dead.clear());
+        reader.arrived.clear();
+        reader.dead.clear();
         let mut producer = bench.start();
         let swept = |r: &Reader| collections.iter().all(|collection| r.count(Operation::Sweep, collection) == ALL);
         reader.until("the sweeps", swept).await;
