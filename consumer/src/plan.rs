@@ -7,7 +7,7 @@ use shared::{Author, ChunkPayload, DocumentType, Identity, Manifest, NAMESPACE, 
 use uuid::Uuid;
 
 use crate::change::Change;
-use crate::prepare::{Content, Prepared};
+use crate::prepare::{Content, Prepared, text_hash};
 use crate::store::{Standing, Swap};
 
 /// A chunk that the index does not hold yet.
@@ -19,6 +19,8 @@ pub(crate) struct NewChunk {
     pub(crate) payload: ChunkPayload,
     /// What is embedded.
     pub(crate) embedded_text: String,
+    /// The chunk that its document listed with the same text under other metadata: its vector is this one's too.
+    pub(crate) same_text: Option<Uuid>,
 }
 
 /// What to write for one change.
@@ -66,8 +68,10 @@ fn diff(
     fingerprint: &str,
 ) -> (Manifest, Vec<NewChunk>) {
     let mut reusable: HashMap<&str, VecDeque<Uuid>> = HashMap::new();
+    let mut same_text: HashMap<&str, Uuid> = HashMap::new();
     for (hash, id) in kept.iter().flat_map(|old| old.chunk_hashes.iter().zip(&old.chunk_ids)) {
         reusable.entry(hash).or_default().push_back(*id);
+        same_text.insert(text_hash(hash), *id);
     }
     let (mut chunk_ids, mut new_chunks) = (Vec::new(), Vec::new());
     let mut occurrences: HashMap<&str, usize> = HashMap::new();
@@ -89,7 +93,8 @@ fn diff(
             symbol: chunk.symbol.clone(),
             metadata: prepared.metadata.clone(),
         };
-        new_chunks.push(NewChunk { id, payload, embedded_text: chunk.embedded_text.clone() });
+        let (embedded_text, same_text) = (chunk.embedded_text.clone(), same_text.get(text_hash(hash)).copied());
+        new_chunks.push(NewChunk { id, payload, embedded_text, same_text });
     }
     let manifest = Manifest {
         source_hash: prepared.source_hash.clone(),

@@ -92,33 +92,34 @@ pub fn embedded_texts(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
 }
 
 impl Prepared {
-    /// Hash of each chunk: its text, where it is from, and the metadata that it is filtered by. Equal hashes make
-    /// equal points.
+    /// Hash of each chunk: first of its text and where it is from ([`text_hash`]), then of the metadata that it is
+    /// filtered by. Equal hashes make equal points, and equal text hashes equal vectors.
     pub(crate) fn chunk_hashes(&self) -> Vec<String> {
+        let Metadata { author_id, author_full_name, platform, link, title, language } = &self.metadata;
+        let metadata = [author_id, author_full_name, platform, link, title, language];
+        let metadata = hash(metadata.map(Option::as_ref)).digest();
         let hash = |chunk: &Chunk| {
-            let mut hasher = Xxh3::new();
-            let metadata = &self.metadata;
-            let fields = [
-                Some(&chunk.text),
-                Some(&chunk.embedded_text),
-                chunk.path.as_ref(),
-                chunk.symbol.as_ref(),
-                metadata.author_id.as_ref(),
-                metadata.author_full_name.as_ref(),
-                metadata.platform.as_ref(),
-                metadata.link.as_ref(),
-                metadata.title.as_ref(),
-                metadata.language.as_ref(),
-            ];
-            for field in fields {
-                // Length first, so that no two lists of fields run together alike.
-                hasher.update(&field.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
-                hasher.update(field.map_or(&[], |text| text.as_bytes()));
-            }
-            format!("{:032x}", hasher.digest128())
+            let Chunk { text, embedded_text, path, symbol } = chunk;
+            let text = hash([Some(text), Some(embedded_text), path.as_ref(), symbol.as_ref()]).digest128();
+            format!("{text:032x}{metadata:016x}")
         };
         self.chunks.iter().map(hash).collect()
     }
+}
+
+/// The part of a chunk's hash that its vector depends on.
+pub(crate) fn text_hash(chunk_hash: &str) -> &str {
+    chunk_hash.get(..32).unwrap_or(chunk_hash)
+}
+
+fn hash<const N: usize>(fields: [Option<&String>; N]) -> Xxh3 {
+    let mut hasher = Xxh3::new();
+    for field in fields {
+        // Length first, so that no two lists of fields run together alike.
+        hasher.update(&field.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        hasher.update(field.map_or(&[], |text| text.as_bytes()));
+    }
+    hasher
 }
 
 #[cfg(test)]

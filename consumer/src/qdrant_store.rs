@@ -5,14 +5,16 @@ mod record;
 
 use std::collections::{BTreeSet, HashMap};
 
+use qdrant_client::qdrant::vector_output::Vector;
 use qdrant_client::qdrant::with_payload_selector::SelectorOptions;
+use qdrant_client::qdrant::with_vectors_selector::SelectorOptions as SelectVectors;
 use qdrant_client::qdrant::{
     Condition, CountPointsBuilder, DeletePointsBuilder, Filter, GetPointsBuilder, PayloadIncludeSelector, PointId,
     PointStruct, PointsIdsList, RetrievedPoint, ScrollPointsBuilder, ScrollResponse, UpsertPointsBuilder,
-    WriteOrdering, WriteOrderingType,
+    VectorsSelector, WriteOrdering, WriteOrderingType,
 };
 use qdrant_client::{Payload, Qdrant};
-use shared::index::{AUTHORS, Index, of_document, uuid_of};
+use shared::index::{AUTHORS, DENSE, Index, of_document, uuid_of};
 use shared::{BUCKETS, DocumentType, Identity, Revision};
 use uuid::Uuid;
 
@@ -174,6 +176,21 @@ impl VectorStore for QdrantStore {
                 return Ok(chunks);
             }
         }
+    }
+
+    async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
+        let mut vectors = HashMap::new();
+        for page in ids.chunks(PAGE) {
+            let ids: Vec<PointId> = page.iter().copied().map(PointId::from).collect();
+            let wanted = GetPointsBuilder::new(&self.index.chunks, ids)
+                .with_vectors(SelectVectors::Include(VectorsSelector { names: vec![DENSE.into()] }));
+            let points = self.qdrant.get_points(wanted.with_payload(false)).await?.result;
+            vectors.extend(points.into_iter().filter_map(|point| match point.vectors?.get_vector_by_name(DENSE)? {
+                Vector::Dense(dense) => Some((uuid_of(point.id.as_ref()?)?, dense.data)),
+                _ => None,
+            }));
+        }
+        Ok(vectors)
     }
 
     async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {

@@ -66,6 +66,9 @@ pub trait VectorStore: Send + Sync {
     /// Every chunk that the store holds of this document, with the revision that introduced it.
     fn chunks_of(&self, identity: &Identity) -> impl Future<Output = Result<Vec<(Uuid, Revision)>, StoreError>> + Send;
 
+    /// Dense vectors of these chunks, as far as the store holds them.
+    fn dense_vectors(&self, ids: &[Uuid]) -> impl Future<Output = Result<HashMap<Uuid, Vec<f32>>, StoreError>> + Send;
+
     /// Deletes chunk points by id; those that are gone already are no error.
     fn delete_chunks(&self, ids: &[Uuid]) -> impl Future<Output = Result<(), StoreError>> + Send;
 

@@ -9,6 +9,7 @@ use shared::Record;
 use shared::embedding::{EmbedError, Embedder};
 use shared::index::{BM25, DENSE};
 use shared::sparse::document_vector;
+use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::plan::NewChunk;
@@ -40,12 +41,22 @@ impl Vectors {
         &self.embedder
     }
 
-    /// The chunks' points, in their order.
+    /// Chunks in the index that have the vectors which these need and which are not remembered.
+    pub(crate) fn to_be_read(&self, chunks: &[&NewChunk]) -> Vec<Uuid> {
+        let forgotten = |chunk: &&&NewChunk| self.remembered(key(chunk)).is_none();
+        chunks.iter().filter(forgotten).filter_map(|chunk| chunk.same_text).collect()
+    }
+
+    /// The chunks' points, in their order. `held` are vectors that were read from the index.
     ///
     /// # Errors
     /// [`EmbedError`].
-    pub(crate) async fn points(&self, chunks: &[&NewChunk]) -> Result<Vec<PointStruct>, EmbedError> {
-        let vectors = self.dense(chunks).await?;
+    pub(crate) async fn points(
+        &self,
+        chunks: &[&NewChunk],
+        held: &HashMap<Uuid, Vec<f32>>,
+    ) -> Result<Vec<PointStruct>, EmbedError> {
+        let vectors = self.dense(chunks, held).await?;
         let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
             let sparse = document_vector(&chunk.embedded_text);
             let vectors = NamedVectors::default()
@@ -67,11 +78,20 @@ impl Vectors {
         self.embedder.embed(vec![longest; PROBE_TEXTS]).await.map(drop)
     }
 
-    async fn dense(&self, chunks: &[&NewChunk]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
-        let keys: Vec<u128> = chunks.iter().map(|chunk| xxh3_128(chunk.embedded_text.as_bytes())).collect();
-        // Held apart from the cache, which may forget one of them before this call is over.
-        let mut known: HashMap<u128, Arc<[f32]>> =
-            keys.iter().filter_map(|key| Some((*key, self.by_text.as_ref()?.get(key)?))).collect();
+    fn remembered(&self, key: u128) -> Option<Arc<[f32]>> {
+        self.by_text.as_ref()?.get(&key)
+    }
+
+    async fn dense(&self, chunks: &[&NewChunk], held: &HashMap<Uuid, Vec<f32>>) -> Result<Vec<Arc<[f32]>>, EmbedError> {
+        let keys: Vec<u128> = chunks.iter().map(|chunk| key(chunk)).collect();
+        // Apart from the cache, which may forget one of them before this call is over.
+        let mut known: HashMap<u128, Arc<[f32]>> = HashMap::new();
+        for (key, chunk) in keys.iter().zip(chunks) {
+            let held = chunk.same_text.and_then(|id| held.get(&id)).map(|vector| Arc::from(vector.as_slice()));
+            if let Some(vector) = self.remembered(*key).or(held) {
+                known.insert(*key, vector);
+            }
+        }
         let unknown: HashMap<u128, &String> = keys
             .iter()
             .zip(chunks)
@@ -92,6 +112,10 @@ impl Vectors {
     }
 }
 
+fn key(chunk: &NewChunk) -> u128 {
+    xxh3_128(chunk.embedded_text.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,13 +123,12 @@ mod tests {
     use shared::embedding::ModelInfo;
     use shared::{ChunkPayload, DocumentType, IdKind, Identity, Metadata, Revision};
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use uuid::Uuid;
 
     fn chunk() -> NewChunk {
         let identity = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: "a".into() };
         let (revision, metadata) = (Revision::from(1), Metadata::default());
         let payload = ChunkPayload { identity, revision, text: "text".into(), path: None, symbol: None, metadata };
-        NewChunk { id: Uuid::nil(), payload, embedded_text: "text".into() }
+        NewChunk { id: Uuid::nil(), payload, embedded_text: "text".into(), same_text: None }
     }
 
     /// How often the model is asked for a text that comes twice.
@@ -121,7 +144,7 @@ mod tests {
         let renew = || panic!("no run of this test panics");
         let vectors = Vectors::new(Embedder::of(info, tokens(), vec![Box::new(run)], renew));
         for _ in 0..2 {
-            vectors.points(&[&chunk()]).await.unwrap();
+            vectors.points(&[&chunk()], &HashMap::new()).await.unwrap();
         }
         runs.load(Ordering::SeqCst)
     }

@@ -72,9 +72,11 @@ impl<S: VectorStore> Synchronizer<S> {
         alone: bool,
     ) -> Result<Result<Vec<PointStruct>, Unindexable>, PartitionError> {
         tracing::trace!(target: "stage", "embed");
+        let ids = self.vectors.to_be_read(chunks);
+        let held = self.patience.ask("read vectors", || self.store.dense_vectors(&ids)).await?;
         let mut failures = 0;
         loop {
-            let error = match self.vectors.points(chunks).await {
+            let error = match self.vectors.points(chunks, &held).await {
                 Ok(points) => return Ok(Ok(points)),
                 Err(error) => error,
             };

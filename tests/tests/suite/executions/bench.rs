@@ -118,6 +118,12 @@ impl Bench {
         self.store().chunks_of(&identity()).await.unwrap().into_iter().map(|(id, _)| id).collect()
     }
 
+    /// The dense vectors of its chunks, in no order.
+    pub(super) async fn dense_vectors(&self) -> Vec<Vec<f32>> {
+        let ids: Vec<Uuid> = self.chunks().await.into_iter().collect();
+        self.store().dense_vectors(&ids).await.unwrap().into_values().collect()
+    }
+
     /// The document stands at `revision`, and the index holds exactly what its manifest lists.
     pub(super) async fn assert_stands_at(&self, revision: i64) {
         let standing = self.standing().await;

@@ -77,6 +77,9 @@ impl VectorStore for Disturbed<'_> {
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
         self.store.chunks_of(identity).await
     }
+    async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
+        self.store.dense_vectors(ids).await
+    }
     async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         self.store.delete_chunks(ids).await
     }

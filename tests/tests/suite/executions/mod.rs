@@ -9,12 +9,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use consumer::{Barrier, DeadLetters, Message, PartitionError, Swap, VectorStore, coalesce};
+use consumer::{Barrier, DeadLetters, Message, PartitionError, Swap, Synchronizer, VectorStore, Vectors, coalesce};
 use qdrant_client::Payload;
 use qdrant_client::qdrant::{PointStruct, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::embedding::{Embedder, ModelError};
+use shared::shutdown::CancellationToken;
 use shared::{DocumentType, Identity, Manifest, Record};
 use tests::embedder;
 use uuid::Uuid;
@@ -68,6 +69,23 @@ async fn a_change_of_author_makes_new_chunks() {
     bench.apply(event("update", T + TICK, json!({ "content": "same text", "author_id": "B" }))).await;
     bench.assert_stands_at(T + TICK).await;
     assert!(before.is_disjoint(&bench.chunks().await));
+}
+
+/// The text was embedded once, by a consumer that is gone: the new points bear the old vectors, and no model is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_author_embeds_nothing() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let bench = Bench::embedding_with(touchy_embedder(&broken).await).await;
+    bench.apply(put(T, "same text")).await;
+    let before = bench.dense_vectors().await;
+    broken.store(true, Ordering::SeqCst);
+    let vectors = Vectors::new(bench.vectors.embedder().clone());
+    let another = Synchronizer::new(bench.store(), vectors, "fingerprint".into(), CancellationToken::new());
+    let change = event("update", T + TICK, json!({ "content": "same text", "author_id": "B" }));
+    let stale = another.apply(vec![change], &bench.letters).await.unwrap();
+    another.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + TICK).await;
+    assert!(!stale.is_empty() && before == bench.dense_vectors().await);
 }
 
 /// Unchanged chunks keep their points.

@@ -113,6 +113,10 @@ impl VectorStore for Stepped {
         self.wait(Call::Scroll).await;
         self.store.chunks_of(identity).await
     }
+    async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
+        self.wait(Call::Other).await;
+        self.store.dense_vectors(ids).await
+    }
     async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         self.wait(Call::Delete).await;
         self.store.delete_chunks(ids).await
