@@ -9,6 +9,7 @@ use crate::error::{PartitionError, StoreError};
 use crate::plan::tombstone;
 use crate::store::{Standing, VectorStore};
 use crate::sync::Synchronizer;
+use crate::telemetry::stage;
 
 /// A `sweep` or `drop` of one type in one partition. Everything before it in the partition is settled already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +58,9 @@ impl<S: VectorStore> Synchronizer<S> {
         let mut stale = BTreeSet::new();
         let mut open = identities;
         while !open.is_empty() {
-            tracing::trace!(target: "stage", "read");
+            let reading = stage("read");
             let standings = self.read(open.iter()).await?;
+            drop(reading);
             let (older, passed): (Vec<Identity>, Vec<Identity>) =
                 open.into_iter().partition(|identity| is_older(&standings[identity], barrier));
             // Tombstones too: a first delivery may have buried a document and been killed before its chunks went.
@@ -69,10 +71,12 @@ impl<S: VectorStore> Synchronizer<S> {
                 |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
             let swaps =
                 older.iter().map(swap).collect::<Result<Vec<_>, _>>().map_err(|_| StoreError::Damaged("record"))?;
-            tracing::trace!(target: "stage", "write manifests");
+            let writing = stage("write manifests");
             self.patience().ask("bury records", || self.store().swap(&swaps)).await?;
-            tracing::trace!(target: "stage", "read back");
+            drop(writing);
+            let reading = stage("read back");
             let after = self.read(older.iter()).await?;
+            drop(reading);
             for identity in &older {
                 let (before, after) = (&standings[identity], &after[identity]);
                 if after.revision() == barrier.tombstone_revision() {

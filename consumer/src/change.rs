@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
@@ -44,6 +45,13 @@ pub struct Change {
     pub redelivered: bool,
     /// Where the event came from.
     pub message: Message,
+}
+
+impl Change {
+    /// When it occurred in the source, where the event says.
+    pub(crate) fn occurred(&self) -> Option<SystemTime> {
+        bson::DateTime::parse_rfc3339_str(&self.event.occurred_at).ok().map(bson::DateTime::to_system_time)
+    }
 }
 
 /// Folds the events of each document into the one with the highest revision; of equals, the later delivery.

@@ -1,5 +1,6 @@
 //! Deliveries into batches: closed as soon as the queue is momentarily empty, at a budget, or before a barrier.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt};
@@ -7,7 +8,7 @@ use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::types::DeliveryTag;
 use shared::body::{self, DecodeError};
-use shared::{ChangeEvent, Subject};
+use shared::{ChangeEvent, Identity, Subject};
 
 use crate::barrier::Barrier;
 use crate::change::{Change, Message};
@@ -24,6 +25,24 @@ pub(crate) enum Batch {
     Documents(Documents),
     /// A barrier, alone.
     Barrier(Barrier, DeliveryTag),
+}
+
+impl Batch {
+    /// Its last delivery: tags of a channel are consecutive.
+    pub(crate) fn last(&self) -> DeliveryTag {
+        match self {
+            Self::Documents(documents) => documents.last,
+            Self::Barrier(_, tag) => *tag,
+        }
+    }
+
+    /// Its changes.
+    pub(crate) fn changes(&self) -> &[Change] {
+        match self {
+            Self::Documents(documents) => &documents.changes,
+            Self::Barrier(..) => &[],
+        }
+    }
 }
 
 /// Deliveries of documents, in order.
@@ -43,6 +62,11 @@ impl Documents {
     fn push(&mut self, change: Change, bytes: usize) {
         self.changes.push(change);
         self.bytes += bytes;
+    }
+
+    /// The documents that it is about.
+    pub(crate) fn identities(&self) -> HashSet<Identity> {
+        self.changes.iter().map(|change| change.identity.clone()).collect()
     }
 
     fn are_enough(&self) -> bool {

@@ -13,15 +13,17 @@ use tokio::time::timeout;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
+use crate::holdings::Holdings;
 use crate::intake::{Batch, Documents, Intake, MAX_DOCUMENTS};
 use crate::patience::Patience;
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
+use crate::telemetry;
 
-/// Deliveries held unacknowledged: a batch that is applied, and as many that arrive meanwhile or whose stale chunks wait
-/// for the grace. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all
-/// wait for their grace still make 500 a second, more than a machine embeds.
+/// Deliveries held unacknowledged: the two batches that are applied at once, or what waits for the grace of its stale
+/// chunks. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all wait for
+/// their grace still make 500 a second, more than a machine embeds.
 const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
 
 /// Longest time for closing a channel.
@@ -30,9 +32,10 @@ const CLOSE: Duration = Duration::from_secs(5);
 /// A partition that this consumer is subscribed to. The broker gives its deliveries to one consumer at a time.
 pub struct Partition<S> {
     channel: Channel,
-    intake: Intake,
     synchronizer: Arc<Synchronizer<S>>,
     dead_letters: PartitionDeadLetters,
+    holdings: Arc<Holdings>,
+    give_back: CancellationToken,
 }
 
 impl<S: VectorStore + 'static> Partition<S> {
@@ -41,12 +44,13 @@ impl<S: VectorStore + 'static> Partition<S> {
     ///
     /// # Errors
     /// As the broker.
-    pub async fn subscribe(
+    pub(crate) async fn subscribe(
         number: u16,
         connection: &Connection,
         publishing: Channel,
         synchronizer: Arc<Synchronizer<S>>,
-    ) -> Result<Self, PartitionError> {
+        holdings: Arc<Holdings>,
+    ) -> Result<(Self, Intake), PartitionError> {
         let channel = connection.create_channel().await?;
         channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
         let (queue, tag) = (partition_queue(number), format!("consumer-{number}"));
@@ -54,27 +58,41 @@ impl<S: VectorStore + 'static> Partition<S> {
         let deliveries = channel.basic_consume(queue.into(), tag.into(), options, FieldTable::default()).await?;
         let dead_letters =
             PartitionDeadLetters { channel: publishing, partition: number, patience: synchronizer.patience().clone() };
-        Ok(Self { channel, intake: Intake::new(deliveries, number), synchronizer, dead_letters })
+        let partition = Self { channel, synchronizer, dead_letters, holdings, give_back: CancellationToken::new() };
+        Ok((partition, Intake::new(deliveries, number)))
     }
 
-    /// The loop. On shutdown the batch at hand is finished and acknowledged; deliveries not begun go back in order when
-    /// the channel closes.
+    /// Which partition.
+    pub(crate) fn number(&self) -> u16 {
+        self.dead_letters.partition
+    }
+
+    /// The loop. On shutdown, and when the partition is to be given back, the batch at hand is finished and
+    /// acknowledged; deliveries not begun go back in order when the channel closes. (A subscription that is cancelled
+    /// with deliveries held would let another begin beside it.)
     ///
     /// # Errors
     /// [`PartitionError`]: what was not acknowledged is delivered again.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), PartitionError> {
-        let mut settlement = Settlement::new(self.channel.clone(), Arc::clone(&self.synchronizer));
+    pub(crate) async fn run(&self, mut intake: Intake, shutdown: &CancellationToken) -> Result<(), PartitionError> {
+        let (number, holdings) = (self.number(), Arc::clone(&self.holdings));
+        let mut settlement = Settlement::new(self.channel.clone(), &self.synchronizer, number, holdings);
         loop {
-            tracing::trace!(target: "stage", "idle");
+            let has_room = settlement.in_flight().has_room();
+            if settlement.in_flight().is_empty() {
+                tracing::trace!(target: "stage", "idle");
+            }
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                settled = settlement.next() => {
-                    settlement.ack(settled?).await?;
+                () = self.give_back.cancelled() => break,
+                progress = settlement.progress() => {
+                    settlement.ack(progress?).await?;
                     continue;
                 }
-                batch = self.intake.next_batch() => batch?,
+                batch = intake.next_batch(), if has_room => batch?,
             };
+            self.holdings.take(number, &self.give_back);
+            settlement.take(&batch);
             self.step(batch, &mut settlement).await?;
         }
         settlement.drain().await?;
@@ -85,13 +103,14 @@ impl<S: VectorStore + 'static> Partition<S> {
         }
     }
 
-    /// What the loop repeats: applies one batch and hands it to the settlement.
-    async fn step(&self, batch: Batch, settlement: &mut Settlement<S>) -> Result<(), PartitionError> {
+    /// What the loop repeats: begins to apply one batch and hands it to the settlement.
+    async fn step<'a>(&'a self, batch: Batch, settlement: &mut Settlement<'a, S>) -> Result<(), PartitionError> {
         match batch {
             Batch::Documents(documents) => {
-                let last = documents.last;
-                let stale = self.apply(documents).await?;
-                settlement.push(last, stale);
+                let (last, about) = (documents.last, documents.identities());
+                // A document in flight is not prepared again: its chunks would be planned against what is going.
+                settlement.until_disjoint(&about).await?;
+                settlement.begin(last, about, self.apply(documents));
             }
             Batch::Barrier(barrier, tag) => {
                 // A barrier speaks of all that came before it: that must be settled, not just begun.
@@ -116,10 +135,16 @@ impl<S: VectorStore + 'static> Partition<S> {
             };
             self.dead_letters.send(&message, postmark).await?;
         }
-        let deliveries = documents.changes.len() as u64;
+        let deliveries = documents.changes.len();
         let stale = self.synchronizer.apply(coalesce(documents.changes), &self.dead_letters).await?;
-        metrics::counter!("twin_consumer_changes_total").increment(deliveries);
+        telemetry::applied(deliveries);
         Ok(stale)
+    }
+}
+
+impl<S> Drop for Partition<S> {
+    fn drop(&mut self) {
+        self.holdings.leave(self.dead_letters.partition);
     }
 }
 
@@ -132,7 +157,7 @@ struct PartitionDeadLetters {
 
 impl DeadLetters for PartitionDeadLetters {
     async fn send(&self, message: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
-        metrics::counter!("twin_consumer_dead_letters_total", "reason" => postmark.reason).increment(1);
+        telemetry::dead_letter(postmark.reason);
         let postmark = Postmark { partition: Some(self.partition), ..postmark };
         let sending = dead_letter::send(&self.channel, &message.body, &message.properties, &postmark);
         self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))

@@ -8,6 +8,7 @@ use shared::Backoff;
 use shared::shutdown::CancellationToken;
 
 use crate::error::{Fault, StoreError};
+use crate::telemetry;
 
 /// After this the deliveries are given back: RabbitMQ itself would take them after 30 minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -48,7 +49,7 @@ impl Patience {
             if since.elapsed() > PATIENCE {
                 return Err(StoreError::Away { minutes: PATIENCE.as_secs() / 60, last: Box::new(error) });
             }
-            metrics::counter!("twin_consumer_store_retries_total").increment(1);
+            telemetry::retried();
             tracing::warn!(%error, what, "store request failed, trying again");
             tokio::select! {
                 () = self.shutdown.cancelled() => return Err(StoreError::Interrupted),

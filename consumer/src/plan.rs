@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) swap: Swap,
     /// Chunks to write before it.
     pub(crate) new_chunks: Vec<NewChunk>,
+    /// How many chunks stay as they are.
+    pub(crate) kept: usize,
     /// Chunks that the record read lists: what of them does not stay becomes stale.
     pub(crate) former: BTreeSet<Uuid>,
 }
@@ -45,19 +47,20 @@ pub(crate) fn plan(
     fingerprint: &str,
 ) -> Result<Plan, serde_json::Error> {
     let (identity, revision) = (change.identity.clone(), change.event.revision);
-    let (payload, new_chunks) = match content {
-        Content::Author(name) => (author(&identity, revision, name).to_payload()?, Vec::new()),
-        Content::Gone => (empty_record(&identity, revision, None)?, Vec::new()),
-        Content::Failed(error) => (empty_record(&identity, revision, Some(error))?, Vec::new()),
+    let (payload, new_chunks, kept) = match content {
+        Content::Author(name) => (author(&identity, revision, name).to_payload()?, Vec::new(), 0),
+        Content::Gone => (empty_record(&identity, revision, None)?, Vec::new(), 0),
+        Content::Failed(error) => (empty_record(&identity, revision, Some(error))?, Vec::new(), 0),
         Content::Document(prepared) => {
             // A repair rewrites every chunk under a new id: what the manifest lists may be damaged.
             let kept = standing.manifest.as_ref().filter(|old| old.fingerprint == fingerprint && !change.event.repair);
             let (manifest, new_chunks) = diff(&identity, revision, prepared, kept, fingerprint);
-            (manifest.to_payload()?, new_chunks)
+            let kept = manifest.chunk_ids.len() - new_chunks.len();
+            (manifest.to_payload()?, new_chunks, kept)
         }
     };
     let swap = Swap { identity, expected: standing.stored, payload };
-    Ok(Plan { swap, new_chunks, former: standing.listed() })
+    Ok(Plan { swap, new_chunks, kept, former: standing.listed() })
 }
 
 fn diff(

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::chunk::{Chunk, chunk};
 use crate::clean::{AuthorName, author, bounded, clean};
+use crate::telemetry::timed;
 
 /// Chunks of a document: their ids and hashes stand in its manifest, about 80 bytes each. A document of MongoDB's 16 MB
 /// has a third of this, unless it is a heap of tiny files.
@@ -68,8 +69,11 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
     if identity.document_type == DocumentType::Users {
         return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }
+    let cleaning = timed("clean");
     let cleaned = clean(identity, document).map_err(|error| unclean(&error))?;
+    drop(cleaning);
     let unchunkable = |error: String| Unindexable { reason: "cannot be chunked", stage: "chunk", error };
+    let _chunking = timed("chunk");
     let chunks = chunk(&cleaned, tokens).map_err(|error| unchunkable(error.to_string()))?;
     if chunks.len() > MAX_CHUNKS {
         return Err(unchunkable(format!("{} chunks, more than the {MAX_CHUNKS} that a manifest lists", chunks.len())));

@@ -225,6 +225,23 @@ impl VectorStore for QdrantStore {
         Ok((page.result.into_iter().filter_map(identity).collect(), page.next_page_offset))
     }
 
+    async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
+        let (users, documents): (Vec<_>, Vec<_>) =
+            tombstones.iter().partition(|(identity, _)| identity.document_type == DocumentType::Users);
+        for (collection, tombstones) in [(AUTHORS, users), (&self.index.documents, documents)] {
+            for page in tombstones.chunks(PAGE) {
+                let still = page.iter().map(|(identity, revision)| {
+                    let id = Condition::has_id([PointId::from(identity.manifest_id())]);
+                    let as_read = [Condition::matches("revision", revision.get()), Condition::matches("deleted", true)];
+                    Condition::from(Filter::must([id].into_iter().chain(as_read)))
+                });
+                let delete = DeletePointsBuilder::new(collection).points(Filter::should(still));
+                self.qdrant.delete_points(delete.wait(true).ordering(strong())).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn raise_floor(
         &self,
         document_type: DocumentType,

@@ -1,38 +1,29 @@
-//! The consumer as a service: it waits for its servers, subscribes to every partition, and begins again with a new
-//! connection whenever one is lost.
+//! The consumer as a service: it waits for its servers, subscribes, and begins again with a new connection whenever one
+//! is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::options::ConfirmSelectOptions;
-use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties};
 use qdrant_client::Qdrant;
+use shared::Backoff;
 use shared::embedding::Embedder;
 use shared::health::{HealthServer, Readiness};
 use shared::index::{self, Index, IndexError, IndexMeta};
 use shared::shutdown::CancellationToken;
-use shared::{Backoff, topology};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
-use tracing::Instrument;
+use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::chunk::PIPELINE;
 use crate::error::{ConsumerError, PartitionError};
-use crate::partition::Partition;
 use crate::qdrant_store::QdrantStore;
 use crate::settings::ConsumerSettings;
+use crate::subscriptions::{Instance, Subscriptions};
 use crate::sync::Synchronizer;
 use crate::vectors::Vectors;
+use crate::{janitor, telemetry};
 
 /// How often the store is asked whether it is there.
 const PROBE: Duration = Duration::from_secs(5);
-/// Longest time for connecting, declaring and subscribing: the broker's client itself waits for ever. A broker declares
-/// a hundred quorum queues in less.
-const SETUP: Duration = Duration::from_secs(30);
-/// Longest time for taking leave of the broker.
-const CLOSE: Duration = Duration::from_secs(2);
 /// A connection that lasted so long, longer than any setup, was a success: the next wait is short again.
 const LASTING: Duration = Duration::from_secs(60);
 
@@ -45,6 +36,7 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
     let qdrant = index::client(&settings.qdrant)?;
     let readiness = Readiness::awaiting(["qdrant", "rabbitmq"]);
     let health = HealthServer::bind("CONSUMER_HTTP_LISTEN", settings.consumer_http_listen, readiness.clone()).await?;
+    telemetry::describe();
     let health = tokio::spawn(health.run(shutdown.clone()));
     let (embedding, threads) = (settings.embedding.clone(), settings.embedding_threads());
     let embedder = tokio::task::spawn_blocking(move || Embedder::start(&embedding, threads))
@@ -55,9 +47,15 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
         let fingerprint = fingerprint(&meta);
         let store = QdrantStore::new(qdrant, index, partitions);
         let synchronizer = Arc::new(Synchronizer::new(store, Vectors::new(embedder), fingerprint, shutdown.clone()));
-        let probe = tokio::spawn(probe(Arc::clone(&synchronizer), readiness.clone(), shutdown.clone()));
-        supervise(&uri, partitions, &synchronizer, &readiness, &shutdown).await;
-        probe.await.map_err(std::io::Error::other)?;
+        let (share, holdings) = (settings.consumer_share, Arc::default());
+        let instance = Arc::new(Instance { uri, partitions, share, synchronizer, holdings });
+        let probe = tokio::spawn(probe(Arc::clone(&instance), readiness.clone(), shutdown.clone()));
+        let (synchronizer, holdings) = (Arc::clone(&instance.synchronizer), Arc::clone(&instance.holdings));
+        let janitor = tokio::spawn(janitor::run(synchronizer, holdings, settings.tombstones(), shutdown.clone()));
+        supervise(&instance, &readiness, &shutdown).await;
+        for background in [probe, janitor] {
+            background.await.map_err(std::io::Error::other)?;
+        }
     }
     health.await.map_err(std::io::Error::other)??;
     Ok(())
@@ -92,11 +90,15 @@ async fn ensure_index(
     }
 }
 
-async fn probe(synchronizer: Arc<Synchronizer<QdrantStore>>, readiness: Readiness, shutdown: CancellationToken) {
+async fn probe(instance: Arc<Instance>, readiness: Readiness, shutdown: CancellationToken) {
     loop {
-        match synchronizer.store().probe().await {
+        match instance.synchronizer.store().probe().await {
             Ok(()) => readiness.set_up("qdrant"),
             Err(error) => readiness.set_down("qdrant", error.to_string()),
+        }
+        match instance.holdings.pulse().stalled() {
+            None => readiness.set_up("deliveries"),
+            Some(problem) => readiness.set_down("deliveries", problem),
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -106,108 +108,30 @@ async fn probe(synchronizer: Arc<Synchronizer<QdrantStore>>, readiness: Readines
 }
 
 /// Outer loop: one connection after another, until shutdown.
-async fn supervise(
-    uri: &AMQPUri,
-    partitions: u16,
-    synchronizer: &Arc<Synchronizer<QdrantStore>>,
-    readiness: &Readiness,
-    shutdown: &CancellationToken,
-) {
+async fn supervise(instance: &Arc<Instance>, readiness: &Readiness, shutdown: &CancellationToken) {
     let mut backoff = Backoff::default();
     while !shutdown.is_cancelled() {
         let begun = Instant::now();
-        let Err(error) = consume(uri, partitions, synchronizer, readiness, shutdown).await else { continue };
+        let Err(error) = consume(instance, readiness, shutdown).await else { continue };
         readiness.set_down("rabbitmq", error.to_string());
         tracing::warn!(%error, "consuming stopped, beginning again");
         backoff.wait_after(begun, LASTING, shutdown).await;
     }
 }
 
-/// The two connections of a consumer and its subscriptions. Dead letters have a connection of their own, which a
-/// blocked broker does not keep from acking.
-struct Subscribed {
-    connections: [Connection; 2],
-    /// In the order of their numbers.
-    partitions: Vec<Partition<QdrantStore>>,
-}
-
-/// Subscribes to every partition and runs them. The first to fail stops the others: with the connection, or the store,
-/// all would follow.
+/// Subscribes, and runs until something fails or `shutdown`.
 async fn consume(
-    uri: &AMQPUri,
-    partitions: u16,
-    synchronizer: &Arc<Synchronizer<QdrantStore>>,
+    instance: &Arc<Instance>,
     readiness: &Readiness,
     shutdown: &CancellationToken,
 ) -> Result<(), PartitionError> {
     // Nothing is held from the broker while the store is away.
-    synchronizer.store().probe().await?;
-    let subscribing = in_time(SETUP, subscribe(uri, partitions, synchronizer));
-    let Subscribed { connections, partitions: subscribed } = tokio::select! {
-        subscribed = subscribing => subscribed?,
+    instance.synchronizer.store().probe().await?;
+    let (subscriptions, own) = tokio::select! {
+        opened = Subscriptions::open(Arc::clone(instance)) => opened?,
         () = shutdown.cancelled() => return Ok(()),
     };
-    let (mut running, stop) = (JoinSet::new(), shutdown.child_token());
-    for (number, partition) in (0_u16..).zip(subscribed) {
-        running.spawn(partition.run(stop.clone()).instrument(tracing::info_span!("partition", number)));
-    }
     readiness.set_up("rabbitmq");
-    tracing::info!(partitions, "consuming");
-    let mut outcome = Ok(());
-    while let Some(ended) = running.join_next().await {
-        stop.cancel();
-        outcome = outcome.and(ended.unwrap_or_else(|error| Err(error.into())));
-    }
-    for connection in connections {
-        if let Ok(Err(error)) = timeout(CLOSE, connection.close(200, "drained".into())).await {
-            tracing::debug!(%error, "connection was gone already");
-        }
-    }
-    outcome
-}
-
-async fn subscribe(
-    uri: &AMQPUri,
-    partitions: u16,
-    synchronizer: &Arc<Synchronizer<QdrantStore>>,
-) -> Result<Subscribed, PartitionError> {
-    let consuming = connect(uri, "twin consumer").await?;
-    let publishing = connect(uri, "twin consumer, dead letters").await?;
-    let dead_letters = publishing.create_channel().await?;
-    dead_letters.confirm_select(ConfirmSelectOptions::default()).await?;
-    topology::declare(&dead_letters, partitions).await?;
-    let mut subscribed = Vec::with_capacity(usize::from(partitions));
-    for number in 0..partitions {
-        let synchronizer = Arc::clone(synchronizer);
-        subscribed.push(Partition::subscribe(number, &consuming, dead_letters.clone(), synchronizer).await?);
-    }
-    Ok(Subscribed { connections: [consuming, publishing], partitions: subscribed })
-}
-
-/// A broker that is stopped still takes connections, and answers nothing.
-async fn in_time<T>(
-    limit: Duration,
-    setup: impl Future<Output = Result<T, PartitionError>>,
-) -> Result<T, PartitionError> {
-    timeout(limit, setup).await.map_err(|_| PartitionError::Silent { seconds: limit.as_secs() })?
-}
-
-async fn connect(uri: &AMQPUri, name: &str) -> Result<Connection, lapin::Error> {
-    let properties = ConnectionProperties::default().with_connection_name(name.into());
-    Connection::connect_uri(uri.clone(), properties).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::net::TcpListener;
-
-    #[tokio::test]
-    async fn a_broker_that_takes_the_connection_and_answers_nothing_is_given_up() {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("amqp://{}", silent.local_addr().unwrap()).parse().unwrap();
-        let connecting = async { Ok(connect(&uri, "test").await?) };
-        let outcome = in_time(Duration::from_millis(200), connecting).await;
-        assert!(matches!(outcome, Err(PartitionError::Silent { .. })), "{outcome:?}");
-    }
+    tracing::info!(partitions = instance.partitions, share = %instance.share, "consuming");
+    subscriptions.run(own, shutdown).await
 }

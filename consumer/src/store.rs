@@ -32,6 +32,14 @@ impl Standing {
         self.stored.or(self.floor).unwrap_or(Revision::ZERO)
     }
 
+    /// Which of the chunks that the store holds are not listed and never will be. Read *before* they were scrolled: what
+    /// is newer than the record belongs to a change that is still being written.
+    pub(crate) fn unlisted(&self, held: Vec<(Uuid, Revision)>) -> BTreeSet<Uuid> {
+        let (listed, newest) = (self.listed(), self.revision());
+        let unlisted = held.into_iter().filter(|(id, revision)| *revision <= newest && !listed.contains(id));
+        unlisted.map(|(id, _)| id).collect()
+    }
+
     /// The chunks that readers may see.
     pub fn listed(&self) -> BTreeSet<Uuid> {
         self.manifest.iter().flat_map(|manifest| manifest.chunk_ids.iter().copied()).collect()
@@ -79,6 +87,9 @@ pub trait VectorStore: Send + Sync {
         partition: u16,
         from: Option<PointId>,
     ) -> impl Future<Output = Result<(Vec<Identity>, Option<PointId>), StoreError>> + Send;
+
+    /// Removes each of these tombstones that still stands at its revision.
+    fn purge(&self, tombstones: &[(Identity, Revision)]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Raises the floor of a type and partition to at least `revision`.
     fn raise_floor(

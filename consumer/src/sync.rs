@@ -25,6 +25,7 @@ use crate::patience::Patience;
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
 use crate::store::{Standing, VectorStore};
+use crate::telemetry::{self, stage};
 use crate::vectors::Vectors;
 use write::{Part, ROUND_CHUNKS};
 
@@ -99,8 +100,9 @@ impl<S: VectorStore> Synchronizer<S> {
         let mut stale = BTreeSet::new();
         let mut open: Vec<Work> = changes.into_iter().map(Work::from).collect();
         while !open.is_empty() {
-            tracing::trace!(target: "stage", "read");
+            let reading = stage("read");
             let standings = self.read(open.iter().map(Work::identity)).await?;
+            drop(reading);
             let (newer, settled): (Vec<Work>, Vec<Work>) =
                 open.into_iter().partition(|work| work.is_newer_than(&standings[work.identity()]));
             for work in settled {
@@ -153,7 +155,7 @@ impl<S: VectorStore> Synchronizer<S> {
         standing: &Standing,
         dead_letters: &impl DeadLetters,
     ) -> Result<(Work, Plan), PartitionError> {
-        tracing::trace!(target: "stage", "prepare");
+        let _preparing = stage("prepare");
         let content = match work.content.take() {
             Some(content) => content,
             None => match self.content_of(&mut work.change).await? {
@@ -164,7 +166,9 @@ impl<S: VectorStore> Synchronizer<S> {
         work.leftovers |= standing.damaged;
         let plan = plan(&work.change, &content, standing, &self.fingerprint);
         work.content = Some(content);
-        Ok((work, plan.map_err(|_| StoreError::Damaged("record"))?))
+        let plan = plan.map_err(|_| StoreError::Damaged("record"))?;
+        telemetry::reused(plan.kept);
+        Ok((work, plan))
     }
 
     /// The document is moved out of the change and gone when this returns: its content is all that is asked for again.
@@ -204,8 +208,9 @@ impl<S: VectorStore> Synchronizer<S> {
             }
             accepted = written;
         }
-        tracing::trace!(target: "stage", "read back");
+        let reading = stage("read back");
         let standings = self.read(accepted.iter().map(|(work, _)| work.identity())).await?;
+        drop(reading);
         for (work, plan) in accepted {
             let standing = &standings[work.identity()];
             match standing.revision().cmp(&work.change.event.revision) {
@@ -237,10 +242,8 @@ impl<S: VectorStore> Synchronizer<S> {
         if !suspected || standing.damaged || identity.document_type == DocumentType::Users {
             return Ok(BTreeSet::new());
         }
-        let (listed, newest) = (standing.listed(), standing.revision());
         let held = self.patience.ask("scroll chunks", || self.store.chunks_of(identity)).await?;
-        let unlisted = held.into_iter().filter(|(id, revision)| *revision <= newest && !listed.contains(id));
-        Ok(unlisted.map(|(id, _)| id).collect())
+        Ok(standing.unlisted(held))
     }
 
     /// Deletes stale chunks.
@@ -250,7 +253,7 @@ impl<S: VectorStore> Synchronizer<S> {
     pub async fn delete(&self, stale: &BTreeSet<Uuid>) -> Result<(), StoreError> {
         let ids: Vec<Uuid> = stale.iter().copied().collect();
         self.patience.ask("delete chunks", || self.store.delete_chunks(&ids)).await?;
-        metrics::counter!("twin_consumer_chunks_deleted_total").increment(ids.len() as u64);
+        telemetry::deleted(ids.len());
         Ok(())
     }
 }

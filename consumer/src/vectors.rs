@@ -13,6 +13,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::plan::NewChunk;
+use crate::telemetry;
 
 /// Bytes of vectors that are remembered.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -98,7 +99,8 @@ impl Vectors {
             .filter(|(key, _)| !known.contains_key(key))
             .map(|(key, chunk)| (*key, &chunk.embedded_text))
             .collect();
-        metrics::counter!("twin_consumer_chunks_embedded_total").increment(unknown.len() as u64);
+        telemetry::embedded(unknown.len());
+        telemetry::remembered(chunks.len() - unknown.len());
         let (new_keys, texts): (Vec<u128>, Vec<String>) =
             unknown.into_iter().map(|(key, text)| (key, text.clone())).unzip();
         for (key, vector) in new_keys.into_iter().zip(self.embedder.embed(texts).await?) {

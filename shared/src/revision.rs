@@ -50,6 +50,11 @@ impl Revision {
         Self(self.0 - 1)
     }
 
+    /// Position among the events of one document and clusterTime; 0 for rows of a snapshot, `sweep` and `drop`.
+    pub fn index(self) -> u8 {
+        self.0.to_le_bytes()[0]
+    }
+
     /// Seconds since the epoch of the clusterTime.
     pub fn seconds(self) -> i64 {
         self.0 >> 31
@@ -85,6 +90,7 @@ mod tests {
         ];
         assert!(ascending.is_sorted());
         assert_eq!(revision(1_795_355_031, 7, 1).seconds(), 1_795_355_031);
+        assert_eq!(revision(1_795_355_031, 7, 255).index(), 255);
     }
 
     #[test]

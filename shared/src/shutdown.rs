@@ -1,7 +1,7 @@
 //! SIGTERM and Ctrl-C as a token that the library takes as an argument.
 
 use tokio::signal::unix::{SignalKind, signal};
-pub use tokio_util::sync::CancellationToken;
+pub use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A token that is cancelled by the first SIGTERM or SIGINT: the program drains. A second one ends it at once.
 ///

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 ///
 /// # Errors
 /// Nobody listens, or the answer is another than 200.
-pub(crate) async fn get(port: u16, path: &str) -> Result<String> {
+pub async fn get(port: u16, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     // HTTP/1.0: the end of the connection is the end of the body.
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
@@ -23,7 +23,7 @@ pub(crate) async fn get(port: u16, path: &str) -> Result<String> {
 ///
 /// # Errors
 /// As [`get`].
-pub(crate) async fn metric(port: u16, name: &str) -> Result<f64> {
+pub async fn metric(port: u16, name: &str) -> Result<f64> {
     let metrics = get(port, "/metrics").await?;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.map_or(Ok(0.0), |value| value.parse().context("a number"))

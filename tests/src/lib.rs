@@ -8,7 +8,7 @@ mod cpu;
 mod deadline;
 #[allow(dead_code, reason = "drills to come use the rest of the frame")]
 pub mod drills;
-mod http;
+pub mod http;
 pub mod model;
 mod servers;
 #[allow(dead_code, reason = "drills to come use the rest of the frame")]

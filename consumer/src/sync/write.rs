@@ -8,6 +8,7 @@ use crate::error::{Fault, PartitionError, StoreError, embed_fault};
 use crate::plan::{NewChunk, Plan};
 use crate::prepare::Unindexable;
 use crate::store::{Swap, VectorStore};
+use crate::telemetry::{self, stage};
 
 /// New chunks that end a round, and the most that are embedded and written at once; about ten seconds of a core.
 pub(super) const ROUND_CHUNKS: usize = 512;
@@ -50,12 +51,13 @@ impl<S: VectorStore> Synchronizer<S> {
 
     async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
         let chunks: Vec<&NewChunk> = plans.iter().flat_map(|plan| &plan.new_chunks).collect();
+        telemetry::batch_chunks(chunks.len());
         for some in chunks.chunks(ROUND_CHUNKS) {
             let points = match self.embed(some, plans.len() == 1).await? {
                 Ok(points) => points,
                 Err(fault) => return Ok(Some(fault)),
             };
-            tracing::trace!(target: "stage", "write chunks");
+            let _writing = stage("write chunks");
             let put = self.patience.ask("write chunks", || self.store.put_chunks(points.clone())).await;
             if let Some(fault) = unless_refused(put)? {
                 return Ok(Some(fault));
@@ -71,7 +73,7 @@ impl<S: VectorStore> Synchronizer<S> {
         chunks: &[&NewChunk],
         alone: bool,
     ) -> Result<Result<Vec<PointStruct>, Unindexable>, PartitionError> {
-        tracing::trace!(target: "stage", "embed");
+        let _embedding = stage("embed");
         let ids = self.vectors.to_be_read(chunks);
         let held = self.patience.ask("read vectors", || self.store.dense_vectors(&ids)).await?;
         let mut failures = 0;
@@ -91,7 +93,7 @@ impl<S: VectorStore> Synchronizer<S> {
     }
 
     async fn write_records(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
-        tracing::trace!(target: "stage", "write manifests");
+        let _writing = stage("write manifests");
         let swaps: Vec<Swap> = plans.iter().map(|plan| plan.swap.clone()).collect();
         unless_refused(self.patience.ask("write records", || self.store.swap(&swaps)).await)
     }

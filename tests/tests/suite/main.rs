@@ -7,5 +7,7 @@ mod executions;
 mod kills;
 mod model;
 mod poison;
+mod queues;
 mod settings;
+mod shares;
 mod way;

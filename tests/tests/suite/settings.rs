@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tests::{World, binary, embedding_environment, eventually};
+use shared::embedding::ModelInfo;
+use shared::index::{Index, IndexMeta};
+use tests::{World, binary, embedder, embedding_environment, eventually};
 
 /// Any free port: the usual ones may be a running stack's.
 const LISTEN: [(&str, &str); 2] = [("PRODUCER_HTTP_LISTEN", "127.0.0.1:0"), ("CONSUMER_HTTP_LISTEN", "127.0.0.1:0")];
@@ -46,6 +48,9 @@ fn a_missing_or_wrong_setting_is_named_in_one_line() {
     assert_names(&run("consumer", &["run"], &[RABBITMQ]), 2, "QDRANT_URL");
     assert_names(&run("consumer", &["run"], &[RABBITMQ, ("QDRANT_URL", "localhost")]), 2, "QDRANT_URL");
     assert_names(&run("consumer", &["run"], &[RABBITMQ, QDRANT, ("EMBEDDING_MODEL_DIR", "/nowhere")]), 2, "");
+    for (setting, wrong) in [("CONSUMER_SHARE", "3/2"), ("CONSUMER_SHARE", "half"), ("TOMBSTONE_DAYS", "0")] {
+        assert_names(&run("consumer", &["run"], &[RABBITMQ, QDRANT, (setting, wrong)]), 2, setting);
+    }
     assert_names(&run("retrieval", &["search", "x"], &[]), 2, "QDRANT_URL");
 }
 
@@ -70,6 +75,24 @@ fn the_local_stack_names_a_wrong_setting_too() {
     for (setting, wrong) in [("STACK", "foo"), ("STACK", "containers"), ("LOCAL_QDRANT_PORT", "abc")] {
         assert_names(&local((setting, wrong)), 2, &format!("error: {setting}: "));
     }
+}
+
+/// Never a mixed index: one that was made for another model, or another number of partitions, is not written to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_made_for_something_else_is_named_at_start() {
+    let world = World::new().await;
+    let real = embedder().await.info();
+    let environment = world.environment();
+    let mut environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    environment.push(("RUST_LOG", "error"));
+    let other = ModelInfo { fingerprint: "of another model".into(), ..real.clone() };
+    Index::ensure(&world.qdrant.client(), &IndexMeta::new(&other, 3)).await.unwrap();
+    assert_names(&run("consumer", &["run"], &environment), 2, "EMBEDDING_MODEL");
+    let smaller = IndexMeta::new(&ModelInfo { dimension: 5, ..real.clone() }, 3);
+    let named = Index::ensure(&world.qdrant.client(), &smaller).await.unwrap_err().to_string();
+    assert!(named.starts_with("EMBEDDING_MODEL") && named.contains("5 dimensions"), "{named}");
+    let partitions = [environment.as_slice(), &[("PARTITIONS", "4")]].concat();
+    assert_names(&run("consumer", &["run"], &partitions), 2, "PARTITIONS");
 }
 
 #[test]

@@ -91,6 +91,9 @@ impl VectorStore for Disturbed<'_> {
     ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
         self.store.recorded(document_type, partition, from).await
     }
+    async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
+        self.store.purge(tombstones).await
+    }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.store.raise_floor(document_type, partition, to).await
     }

@@ -3,7 +3,9 @@
 
 mod bench;
 mod disturbed;
+mod janitor;
 mod stepped;
+mod work;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -122,6 +124,19 @@ async fn a_late_event_does_not_resurrect() {
     bench.assert_stands_at(T + TICK).await;
     assert!(bench.standing().await.deleted);
     assert!(bench.chunks().await.is_empty());
+}
+
+/// 14. The text is the same, and its chunks are another pipeline's: they are made anew, and the former ones go.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unchanged_text_under_another_pipeline_is_written_anew() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "same text")).await;
+    let before = bench.chunks().await;
+    let next = Synchronizer::new(bench.store(), bench.vectors.clone(), "another".into(), CancellationToken::new());
+    let stale = next.apply(vec![put(T + TICK, "same text")], &bench.letters).await.unwrap();
+    next.delete(&stale).await.unwrap();
+    bench.assert_stands_at(T + TICK).await;
+    assert!(before.is_disjoint(&bench.chunks().await));
 }
 
 /// 15. A redelivered e1 folded into a fresh e2: what e1 left behind must still be looked for.

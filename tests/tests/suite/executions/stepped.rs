@@ -130,6 +130,10 @@ impl VectorStore for Stepped {
         self.wait(Call::Other).await;
         self.store.recorded(document_type, partition, from).await
     }
+    async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
+        self.wait(Call::Other).await;
+        self.store.purge(tombstones).await
+    }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.wait(Call::Other).await;
         self.store.raise_floor(document_type, partition, to).await
