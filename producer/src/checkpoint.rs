@@ -3,7 +3,7 @@
 //! Majority, monotone, fenced: a write names the epoch of the lease that it was made under and a number higher than
 //! the last; a predecessor's late write matches nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bson::{DateTime, Document, Timestamp, doc};
 use futures_util::future::{BoxFuture, FutureExt};
@@ -28,6 +28,9 @@ pub(crate) struct Progress {
     /// Types whose documents from before are relayed or on their way.
     #[serde(default)]
     pub(crate) types: BTreeSet<DocumentType>,
+    /// Fingerprints of what was selected of each type (`FILTER`, `EXCLUDE_FIELDS`); none: all of it.
+    #[serde(default)]
+    pub(crate) selections: BTreeMap<String, String>,
     /// Types that need a snapshot, for which no T0 is taken yet.
     #[serde(default)]
     pub(crate) requested: BTreeSet<DocumentType>,
@@ -207,6 +210,7 @@ mod tests {
             let progress = Progress {
                 position: Some(position),
                 types: [DocumentType::Posts].into(),
+                selections: [("posts".to_owned(), "fingerprint".to_owned())].into(),
                 requested: [DocumentType::Users].into(),
                 snapshots: vec![snapshot(DocumentType::Posts), half_copied(), of_keys()],
                 snapshot_finished_at: Some(DateTime::from_millis(5)),

@@ -1,6 +1,6 @@
 //! Writes progress down: at most every half second, one write at a time, without holding up the relay.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -87,6 +87,14 @@ impl Checkpointer {
         self.pages_stored.get(&key).copied().unwrap_or_default()
     }
 
+    /// From here on these are the filters and excluded fields, by type. Returns the types that had others before: what
+    /// was relayed of them is no longer what is wanted.
+    pub(crate) fn select(&mut self, selections: BTreeMap<String, String>) -> Vec<DocumentType> {
+        let former = std::mem::replace(&mut self.progress.selections, selections);
+        let chosen = |known: &DocumentType| self.progress.selections.get(known.as_str());
+        DocumentType::ALL.into_iter().filter(|known| former.get(known.as_str()) != chosen(known)).collect()
+    }
+
     /// From here on these types are watched. Those in `anew`, and those not watched before, need a snapshot.
     pub(crate) fn watch(&mut self, types: &[DocumentType], anew: &[DocumentType]) {
         let new = types.iter().filter(|known| anew.contains(known) || !self.progress.types.contains(known));
@@ -120,6 +128,7 @@ impl Checkpointer {
         let progress = Progress {
             position: Some(position.clone()),
             types: types.iter().copied().collect(),
+            selections: self.progress.selections.clone(),
             snapshots,
             ..Progress::default()
         };

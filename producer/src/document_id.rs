@@ -15,6 +15,9 @@ pub(crate) enum IdFault {
     /// Its bytes are not what their type says.
     #[error("the _id cannot be read: {0}")]
     Unreadable(String),
+    /// No message has room for it.
+    #[error("the _id is too large: its event has {0} bytes even without a document")]
+    TooLarge(usize),
 }
 
 impl IdFault {
@@ -23,6 +26,7 @@ impl IdFault {
         match self {
             Self::Unsupported(_) => "unsupported _id",
             Self::Unreadable(_) => "unreadable _id",
+            Self::TooLarge(_) => "too large _id",
         }
     }
 }

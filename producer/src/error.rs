@@ -55,11 +55,12 @@ pub enum ProducerError {
     /// Resyncs do not help.
     #[error("the history was lost {0} times without a single change relayed in between; giving up")]
     ResyncsInVain(u32),
-    /// An event that the server cannot send.
-    #[error(
-        "an event exceeds 16 MB and MongoDB cannot send it; shrink the document, then `producer checkpoint reset` to resync"
-    )]
+    /// An event that the server cannot send, whatever is left out of it: its token alone is too large.
+    #[error("an event exceeds 16 MB even without its document, and MongoDB cannot send it: its _id is too long")]
     EventTooLarge,
+    /// The same, and the settings say to stop.
+    #[error("{} and ON_HISTORY_LOST=fail; `producer checkpoint reset` resyncs", Self::EventTooLarge)]
+    EventTooLargeStop,
     /// A reset while a producer is at work.
     #[error("{0} holds the lease; stop it, or reset with --force")]
     AtWork(String),
@@ -91,6 +92,8 @@ pub(crate) enum Verdict {
     StandBy,
     /// Relay everything anew, if the settings allow it.
     Resync,
+    /// Changes that cannot be had: relay everything anew, if the settings allow it, however often.
+    Gap,
     /// A person must act.
     Permanent,
 }
@@ -105,12 +108,13 @@ impl ProducerError {
             Self::MongoDb(_) | Self::MongoDbTimeout(_) | Self::ReaderEnded => Verdict::Transient,
             Self::LeaseLost | Self::Fenced => Verdict::StandBy,
             Self::HistoryLost(_) => Verdict::Resync,
+            Self::EventTooLarge => Verdict::Gap,
             Self::Settings(_)
             | Self::Health(_)
             | Self::Io(_)
             | Self::HistoryLostStop
             | Self::ResyncsInVain(_)
-            | Self::EventTooLarge
+            | Self::EventTooLargeStop
             | Self::AtWork(_)
             | Self::Refused(_)
             | Self::Map(_)
@@ -138,25 +142,43 @@ pub(crate) enum StreamFault {
     HistoryLost,
     /// The next event exceeds what a server can send (16 MB).
     EventTooLarge,
+    /// A stage of the pipeline that this server does not know.
+    StageUnknown,
 }
 
 /// MongoDB's codes for a position that the oplog no longer holds or never held: ChangeStreamHistoryLost,
 /// ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost; and those for a token that no server can decode:
 /// FailedToParse, Overflow, 50811.
 const HISTORY_LOST: [i32; 7] = [286, 280, 260, 136, 9, 15, 50811];
-/// BSONObjectTooLarge.
-const EVENT_TOO_LARGE: i32 = 10334;
+/// MongoDB's codes for an event that it cannot send: BSONObjectTooLarge; a resume token over 16 MB; a piece of a split event
+/// that is still too large.
+const EVENT_TOO_LARGE: [i32; 3] = [10334, 16493, 7_182_500];
+/// "Unrecognized pipeline stage name", which has no name of its own.
+const STAGE_UNKNOWN: i32 = 40324;
+/// MongoDB's code for what the user has no right to.
+const UNAUTHORIZED: i32 = 13;
 /// MongoDB's code for an insert or upsert that met an existing document.
 const DUPLICATE_KEY: i32 = 11000;
 
 /// Classifies an error of the change stream.
 pub(crate) fn stream_fault(error: &mongodb::error::Error) -> StreamFault {
     match code(error) {
-        Some(EVENT_TOO_LARGE) => StreamFault::EventTooLarge,
+        Some(code) if EVENT_TOO_LARGE.contains(&code) => StreamFault::EventTooLarge,
+        Some(STAGE_UNKNOWN) => StreamFault::StageUnknown,
         Some(code) if HISTORY_LOST.contains(&code) => StreamFault::HistoryLost,
         _ if error.contains_label("NonResumableChangeStreamError") => StreamFault::HistoryLost,
         _ => StreamFault::Passing,
     }
+}
+
+/// Whether the user may not do that.
+pub(crate) fn is_unauthorized(error: &mongodb::error::Error) -> bool {
+    code(error) == Some(UNAUTHORIZED)
+}
+
+/// Whether the connection broke.
+pub(crate) fn is_broken(error: &mongodb::error::Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Io(_))
 }
 
 /// Whether a document of that `_id` exists already.
@@ -200,7 +222,10 @@ mod tests {
         for code in [13, 43, 91, 189, 10107, 11600] {
             assert_eq!(stream_fault(&server_error(code)), StreamFault::Passing, "{code}");
         }
-        assert_eq!(stream_fault(&server_error(10334)), StreamFault::EventTooLarge);
+        for code in EVENT_TOO_LARGE {
+            assert_eq!(stream_fault(&server_error(code)), StreamFault::EventTooLarge, "{code}");
+        }
+        assert_eq!(stream_fault(&server_error(40324)), StreamFault::StageUnknown);
         assert!(is_duplicate_key(&server_error(11000)));
     }
 

@@ -5,12 +5,17 @@
 use bson::{Bson, DateTime, Document, RawDocument, Utf8Lossy};
 use serde_json::{Map, Value};
 
-/// The document without its `_id`. Bytes in strings that are not UTF-8, which MongoDB stores without a word, become
+/// The document as the driver's. Bytes in strings that are not UTF-8, which MongoDB stores without a word, become
 /// U+FFFD: a document whose text is damaged in one place is still worth finding by the rest.
-pub(crate) fn document(raw: &RawDocument) -> Result<Map<String, Value>, bson::error::Error> {
-    let Utf8Lossy(mut document) = Utf8Lossy::<Document>::try_from(raw)?;
+pub(crate) fn read(raw: &RawDocument) -> Result<Document, bson::error::Error> {
+    let Utf8Lossy(document) = Utf8Lossy::<Document>::try_from(raw)?;
+    Ok(document)
+}
+
+/// The document without its `_id`, as it travels.
+pub(crate) fn document(mut document: Document) -> Map<String, Value> {
     document.remove("_id");
-    Ok(document.into_iter().map(|(name, value)| (name, value.into_relaxed_extjson())).collect())
+    document.into_iter().map(|(name, value)| (name, value.into_relaxed_extjson())).collect()
 }
 
 /// RFC 3339 with milliseconds, also where they are zero.
@@ -36,7 +41,7 @@ mod tests {
 
     fn converted(source: Document) -> Value {
         let raw = bson::RawDocumentBuf::try_from(&source).unwrap();
-        Value::Object(document(&raw).unwrap())
+        Value::Object(document(read(&raw).unwrap()))
     }
 
     #[test]
@@ -66,7 +71,7 @@ mod tests {
         let at = bytes.iter().position(|&byte| byte == b'b').unwrap();
         bytes[at] = 0xff;
         let raw = bson::RawDocumentBuf::from_bytes(bytes).unwrap();
-        assert_eq!(Value::Object(document(&raw).unwrap()), json!({"text": "a\u{fffd}c"}));
+        assert_eq!(Value::Object(document(read(&raw).unwrap())), json!({"text": "a\u{fffd}c"}));
     }
 
     #[test]

@@ -47,8 +47,8 @@ struct Shared {
 }
 
 /// Asks for the lease of this database until it is granted. A standby waits here, until the lease runs out, is given
-/// back, or its holder is seen to be gone.
-pub(crate) async fn acquire(source: &Source, holder: &Holder) -> Result<Lease, ProducerError> {
+/// back, or its holder is seen to be gone; `on_standby` is called first.
+pub(crate) async fn acquire(source: &Source, holder: &Holder, on_standby: impl Fn()) -> Result<Lease, ProducerError> {
     let leases = source.records("leases");
     ensure(&leases, source).await?;
     let mut standing_by = false;
@@ -64,6 +64,7 @@ pub(crate) async fn acquire(source: &Source, holder: &Holder) -> Result<Lease, P
         };
         if !standing_by {
             tracing::info!("another producer holds the lease; standing by");
+            on_standby();
             standing_by = true;
         }
         tokio::time::sleep(left.clamp(Duration::from_millis(1), STANDBY_POLL)).await;

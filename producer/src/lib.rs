@@ -5,6 +5,7 @@
 //! stores it. The loop is `Relay::relay` in [`relay`]; [`supervisor`] runs one turn of office after the other, and
 //! [`service`] runs that.
 
+mod binding;
 mod boundary;
 mod change_id;
 mod change_order;
@@ -14,12 +15,15 @@ mod checkpointer;
 mod document_id;
 mod error;
 mod extended_json;
+mod filter;
+mod fragments;
 mod holder;
 mod intake;
 mod lease;
 mod mapping;
 mod message;
 mod narration;
+mod oplog;
 mod partitions;
 mod position;
 mod publisher;
@@ -29,6 +33,8 @@ mod report;
 mod resync;
 mod resync_inbox;
 mod resync_wait;
+mod selection;
+mod server;
 mod service;
 mod settings;
 mod snapshot;
@@ -37,11 +43,14 @@ mod snapshot_reader;
 mod snapshot_report;
 mod snapshot_rows;
 mod source;
+mod stream_query;
 mod supervisor;
 mod telemetry;
+mod vigil;
 mod window;
 
 pub use error::ProducerError;
+pub use filter::{Filter, FilterError};
 pub use mapping::MapError;
 pub use raw_change::MalformedChange;
 pub use report::{reset_checkpoint, show_checkpoint, status};

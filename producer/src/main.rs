@@ -26,7 +26,7 @@ enum Command {
     /// nothing changed, and those that are gone are deleted. Without a running producer it is done when one starts.
     #[command(after_help = settings::AFTER_HELP)]
     Resync(ResyncSettings),
-    /// Show checkpoint, lease and snapshot, one line each
+    /// Show checkpoint, lease, snapshot and what is left of the oplog, one line each
     Status(MongoDbSettings),
     /// Look at the checkpoint or remove it
     #[command(subcommand)]

@@ -11,6 +11,7 @@ use crate::change_order::ChangeOrder;
 use crate::document_id::{FaultyId, IdFault, identify};
 use crate::extended_json;
 use crate::raw_change::{MalformedChange, RawChange};
+use crate::selection::{Selection, Selections};
 use crate::snapshot::Snapshot;
 
 /// One consequence of a change. They are to be taken in order.
@@ -26,6 +27,8 @@ pub(crate) enum Mapped {
     Requested(DocumentType),
     /// An update whose document was gone when looked up; the delete, drop or rename that follows settles it.
     NullLookup,
+    /// A row that is not among the documents that are relayed: the sweep that follows takes it away downstream.
+    Unwanted,
 }
 
 /// A change that no consumer could apply.
@@ -53,22 +56,30 @@ pub enum MapError {
 struct Content {
     document: Option<Map<String, Value>>,
     omitted: Option<String>,
+    /// There is a document, and it is not among those that are relayed.
+    unwanted: bool,
 }
 
 impl Content {
-    fn of(document: Option<&RawDocument>) -> Self {
-        match document.map(extended_json::document) {
-            None => Self::default(),
-            Some(Ok(document)) => Self { document: Some(document), omitted: None },
-            Some(Err(error)) => {
+    fn of(document: Option<&RawDocument>, selection: Option<&Selection>) -> Self {
+        let Some(document) = document else { return Self::default() };
+        match extended_json::read(document) {
+            Ok(document) if selection.is_some_and(|selection| !selection.admits(&document)) => {
+                Self { unwanted: true, ..Self::default() }
+            }
+            Ok(mut document) => {
+                selection.into_iter().for_each(|selection| selection.trim(&mut document));
+                Self { document: Some(extended_json::document(document)), ..Self::default() }
+            }
+            Err(error) => {
                 tracing::warn!(%error, "a document cannot be read; relayed without it");
-                Self { document: None, omitted: Some(body::UNREADABLE.to_owned()) }
+                Self { omitted: Some(body::UNREADABLE.to_owned()), ..Self::default() }
             }
         }
     }
 
     fn is_none(&self) -> bool {
-        self.document.is_none() && self.omitted.is_none()
+        self.document.is_none() && self.omitted.is_none() && !self.unwanted
     }
 
     /// What a dead letter tells of a change whose `_id` makes no identity.
@@ -94,14 +105,15 @@ impl Content {
 pub(crate) struct Mapper {
     database: String,
     types: Vec<DocumentType>,
+    selections: Selections,
     partitions: u16,
     order: ChangeOrder,
 }
 
 impl Mapper {
-    /// Of these types, spread over so many partitions.
-    pub(crate) fn new(database: String, types: Vec<DocumentType>, partitions: u16) -> Self {
-        Self { database, types, partitions, order: ChangeOrder::default() }
+    /// Of these types, what is selected of them, spread over so many partitions.
+    pub(crate) fn new(database: String, types: Vec<DocumentType>, selections: Selections, partitions: u16) -> Self {
+        Self { database, types, selections, partitions, order: ChangeOrder::default() }
     }
 
     /// What is due before an event of this clusterTime.
@@ -136,7 +148,14 @@ impl Mapper {
     pub(crate) fn row(&self, snapshot: &Snapshot, row: &RawDocument) -> Result<Mapped, MapError> {
         let document_type = snapshot.document_type;
         let occurred_at = extended_json::rfc3339(snapshot.time());
-        let content = Content::of(Some(row));
+        let content = Content::of(Some(row), self.selections.of(document_type));
+        if content.unwanted {
+            return match identify(document_type, row) {
+                // No sweep follows that would take it away.
+                Ok(identity) if !snapshot.is_whole() => self.absent(snapshot, identity),
+                _ => Ok(Mapped::Unwanted),
+            };
+        }
         let identity = match identify(document_type, row) {
             Ok(identity) => identity,
             Err(faulty) => {
@@ -145,7 +164,7 @@ impl Mapper {
                         change_id::of_unidentified_row(snapshot.id, document_type, faulty.shown.to_string().as_bytes())
                     }
                     // Two of these may look alike.
-                    IdFault::Unreadable(_) => {
+                    IdFault::Unreadable(_) | IdFault::TooLarge(_) => {
                         change_id::of_unidentified_row(snapshot.id, document_type, row.as_bytes())
                     }
                 };
@@ -165,7 +184,7 @@ impl Mapper {
         Ok(self.to_partition(event))
     }
 
-    /// A document that was asked for by its key and is not there.
+    /// A document that was asked for and is not there, or not among those that are relayed.
     pub(crate) fn absent(&self, snapshot: &Snapshot, identity: Identity) -> Result<Mapped, MapError> {
         let event = ChangeEvent {
             id: change_id::of_row(snapshot.id, &identity),
@@ -200,9 +219,11 @@ impl Mapper {
     ) -> Result<Vec<Mapped>, MapError> {
         let token = change.token()?;
         let occurred_at = extended_json::rfc3339(change.occurred_at()?);
-        let content = Content::of(change.full_document());
+        let content = Content::of(change.full_document(), self.selections.of(document_type));
         let identity = match identify(document_type, change.document_key()?) {
             Ok(identity) => identity,
+            // Nobody downstream has it under an `_id` that makes no identity.
+            Err(_) if content.unwanted => return Ok(Vec::new()),
             Err(faulty) => {
                 let letter = change_id::of_change(token);
                 return Ok(vec![content.into_letter(letter, faulty, operation, document_type, &occurred_at)]);
@@ -213,6 +234,8 @@ impl Mapper {
         if content.is_none() && operation != Operation::Delete {
             return Ok(vec![Mapped::NullLookup]);
         }
+        // What matches no longer is gone for those downstream; for what never did, a delete does no harm.
+        let operation = if content.unwanted { Operation::Delete } else { operation };
         let time = change.cluster_time()?;
         let event = ChangeEvent {
             id: change_id::of_change(token),

@@ -1,13 +1,17 @@
 //! A change as the broker gets it: body, properties, lane.
 
+use std::fmt;
+
+use bson::DateTime;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::body::{self, Body, EncodeError};
 use shared::dead_letter::{self, Postmark};
 use shared::{ChangeEvent, Operation, Subject, topology};
 use uuid::Uuid;
 
+use crate::document_id::IdFault;
 use crate::mapping::DeadLetter;
 
 /// Longest text taken from a document into a header, in bytes: an `_id` may have megabytes, a frame of headers not.
@@ -22,6 +26,15 @@ pub(crate) enum Lane {
     DeadLetters,
 }
 
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partition(partition) => write!(f, "partition {partition}"),
+            Self::DeadLetters => f.write_str("the dead letters"),
+        }
+    }
+}
+
 /// A message that can be published as often as needed.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -31,14 +44,17 @@ pub(crate) struct Message {
     pub(crate) properties: BasicProperties,
     /// Operation, subject and revision for a person.
     pub(crate) title: String,
-    /// Seconds since the epoch of the clusterTime, to tell the lag by; none for what is not of the stream.
-    pub(crate) cluster_seconds: Option<i64>,
+    /// When the change happened, to tell the lag by; none for what is not of the stream.
+    pub(crate) happened: Option<DateTime>,
 }
 
 impl Message {
-    /// A change event for a partition.
+    /// A change event for a partition; a dead letter where its `_id` alone is more than a broker takes.
     pub(crate) fn event(event: &ChangeEvent, partition: u16, database: &str) -> Result<Self, EncodeError> {
         let body = body::encode(event)?;
+        if body.bytes.len() > body::MAX_BODY {
+            return Self::dead_letter(too_large(event, body.bytes.len()));
+        }
         let properties = properties(event.id, body.encoding).with_headers(cloud_event(event, database));
         let streamed = !matches!(event.operation, Operation::Snapshot | Operation::Sweep);
         Ok(Self {
@@ -47,7 +63,7 @@ impl Message {
             body: body.bytes,
             properties,
             title: format!("{:<8} {} revision {}", event.operation.as_str(), subject(event), event.revision),
-            cluster_seconds: streamed.then(|| event.revision.seconds()),
+            happened: streamed.then(|| DateTime::parse_rfc3339_str(&event.occurred_at).ok()).flatten(),
         })
     }
 
@@ -65,7 +81,7 @@ impl Message {
             properties: properties(letter.id, body.encoding).with_headers(headers),
             body: body.bytes,
             title,
-            cluster_seconds: None,
+            happened: None,
         })
     }
 
@@ -77,6 +93,13 @@ impl Message {
             Lane::DeadLetters => (ShortString::default(), topology::DEAD_LETTERS.into()),
         }
     }
+}
+
+fn too_large(event: &ChangeEvent, bytes: usize) -> DeadLetter {
+    let entry_id = event.identity().map(|identity| identity.entry_id.as_str());
+    let content = json!({"operation": event.operation, "type": event.document_type(), "_id": entry_id,
+        "occurred_at": event.occurred_at, "document": event.document});
+    DeadLetter { id: event.id, fault: IdFault::TooLarge(bytes), content }
 }
 
 /// What does not fit goes without its document; an `_id` may be as large.
@@ -132,8 +155,7 @@ fn subject(event: &ChangeEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document_id::IdFault;
-    use serde_json::json;
+    use shared::{DocumentType, IdKind, Identity, Revision};
 
     /// Text that zstd cannot shrink below three quarters: hexadecimal noise of a fixed generator.
     fn incompressible(bytes: usize) -> String {
@@ -166,6 +188,26 @@ mod tests {
         }
         let (_, content) = letter(json!(2.5), json!({"content": &noise}));
         assert_eq!(content["_id"], 2.5, "what fits stays");
+    }
+
+    #[test]
+    fn an_event_whose_id_alone_is_too_large_is_a_dead_letter() {
+        let identity = |entry_id| Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id };
+        let event = |entry_id| ChangeEvent {
+            id: Uuid::nil(),
+            operation: Operation::Delete,
+            subject: Subject::Document(identity(entry_id)),
+            revision: Revision::new(1, 1, 1).unwrap(),
+            occurred_at: "2026-11-22T04:43:51.510Z".into(),
+            document: None,
+            omitted: None,
+            repair: false,
+        };
+        let message = |bytes| Message::event(&event(incompressible(bytes)), 3, "twin").unwrap();
+        assert_eq!(message(8 << 20).lane, Lane::Partition(3));
+        let letter = message(40 << 20);
+        assert_eq!(letter.lane, Lane::DeadLetters);
+        assert!(letter.body.len() < body::MAX_BODY && letter.title.contains("too large"), "{}", letter.title);
     }
 
     #[test]

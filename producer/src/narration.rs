@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::message::{Lane, Message};
+use crate::message::Message;
 
 /// Says what is relayed, if it is to.
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +30,7 @@ impl Narration {
         if !self.aloud {
             return;
         }
-        let lane = match message.lane {
-            Lane::Partition(partition) => format!("partition {partition}"),
-            Lane::DeadLetters => "dead letters".to_owned(),
-        };
         // Who watches may have closed the pipe: no reason to stop relaying.
-        let _ = writeln!(std::io::stdout(), "{what:<11} {} · {lane}", message.title);
+        let _ = writeln!(std::io::stdout(), "{what:<11} {} · {}", message.title, message.lane);
     }
 }

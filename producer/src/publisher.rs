@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
+use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Event};
 use shared::topology;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -38,6 +38,8 @@ pub(crate) struct Publisher {
     connection: Connection,
     channel: Channel,
     unanswered: FuturesUnordered<Publishing>,
+    events: BoxStream<'static, Event>,
+    blocked: Option<String>,
 }
 
 impl Publisher {
@@ -49,10 +51,11 @@ impl Publisher {
     async fn open(uri: &AMQPUri, partitions: u16) -> Result<Self, ProducerError> {
         let properties = ConnectionProperties::default().with_connection_name("llm-twin producer".into());
         let connection = Connection::connect_uri(uri.clone(), properties).await?;
+        let events = connection.events_listener().boxed();
         let channel = connection.create_channel().await?;
         topology::declare(&channel, partitions).await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { connection, channel, unanswered: FuturesUnordered::new() })
+        Ok(Self { connection, channel, unanswered: FuturesUnordered::new(), events, blocked: None })
     }
 
     /// Publishes without waiting for the answer.
@@ -83,6 +86,19 @@ impl Publisher {
     pub(crate) fn check(&self) -> Result<(), ProducerError> {
         let connected = self.connection.status().connected() && self.channel.status().connected();
         if connected { Ok(()) } else { Err(ProducerError::BrokerGone) }
+    }
+
+    /// Why the broker takes nothing for now (`connection.blocked`: it is short of memory or disk). What is published
+    /// meanwhile waits in this process and goes on when the broker has room again.
+    pub(crate) fn blocked(&mut self) -> Option<&str> {
+        while let Some(event) = self.events.next().now_or_never().flatten() {
+            match event {
+                Event::ConnectionBlocked(reason) => self.blocked = Some(reason),
+                Event::ConnectionUnblocked => self.blocked = None,
+                _ => {}
+            }
+        }
+        self.blocked.as_deref()
     }
 
     /// Whether every publish has been answered, so that every return has surfaced.

@@ -5,7 +5,7 @@ use bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp};
 /// An event that lacks what every event of its kind has.
 #[derive(Debug, thiserror::Error)]
 #[error("MongoDB sent a change event with a missing or unreadable `{0}`")]
-pub struct MalformedChange(&'static str);
+pub struct MalformedChange(pub(crate) &'static str);
 
 /// An event of the change stream.
 #[derive(Debug, Clone)]

@@ -1,14 +1,16 @@
 //! The relay: read → map → publish → confirm → checkpoint.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::Duration;
 
+use bson::DateTime;
 use lapin::uri::AMQPUri;
 use shared::Backoff;
-use shared::health::Readiness;
 use shared::resync::ResyncRequest;
 use shared::shutdown::CancellationToken;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::binding;
 use crate::checkpointer::Checkpointer;
 use crate::error::{ProducerError, Verdict};
 use crate::intake::{Intake, Next};
@@ -16,6 +18,7 @@ use crate::lease::Lease;
 use crate::mapping::{Mapped, Mapper};
 use crate::message::Message;
 use crate::narration::Narration;
+use crate::oplog::OplogWatch;
 use crate::publisher::{Answer, Publisher};
 use crate::raw_change::RawChange;
 use crate::resync_inbox::ResyncInbox;
@@ -23,7 +26,9 @@ use crate::snapshot::Snapshot;
 use crate::snapshot_queue::{SnapshotQueue, Taken};
 use crate::snapshot_reader::Row;
 use crate::snapshot_report::SnapshotReport;
+use crate::source::Source;
 use crate::telemetry;
+use crate::vigil::{Sight, Vigil};
 use crate::window::{Mark, Window};
 
 /// How often gauges are set, refused lanes tried again, and due snapshots begun.
@@ -32,8 +37,6 @@ const TICK: Duration = Duration::from_millis(250);
 const PARTIAL_SNAPSHOTS: usize = 2;
 /// How long the window may take to drain at the end.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Without an answer for so long, the broker is held to be stuck.
-const STALL: Duration = Duration::from_secs(10);
 /// A connection that lasted so long was a success: the next wait is short again.
 const LASTING: Duration = Duration::from_secs(5);
 
@@ -41,8 +44,9 @@ const LASTING: Duration = Duration::from_secs(5);
 pub(crate) struct Relay {
     pub(crate) broker: AMQPUri,
     pub(crate) partitions: u16,
-    pub(crate) database: String,
-    pub(crate) readiness: Readiness,
+    pub(crate) source: Source,
+    pub(crate) vigil: Vigil,
+    pub(crate) oplog: Arc<OplogWatch>,
     pub(crate) narration: Narration,
     pub(crate) lease: Lease,
     pub(crate) intake: Intake,
@@ -55,9 +59,6 @@ pub(crate) struct Relay {
     /// Whether a change of the stream was confirmed under this lease. Neither an idle stream's token counts nor a row
     /// of a snapshot: a resync alone brings both.
     pub(crate) moved: bool,
-    /// When the broker last answered, or nothing was unanswered.
-    pub(crate) answered: Instant,
-    pub(crate) stalled: bool,
 }
 
 impl Relay {
@@ -72,7 +73,7 @@ impl Relay {
                 return Err(error);
             }
             tracing::warn!(%error, in_flight = self.window.len(), "connection lost; replaying from the first unconfirmed");
-            self.readiness.set_down("rabbitmq", error.to_string());
+            self.vigil.disconnected(&error);
             self.window.rewind();
             telemetry::broker_reconnected();
             backoff.wait_after(begun, LASTING, shutdown).await;
@@ -88,7 +89,8 @@ impl Relay {
         // Nothing is published on a new connection before the lease is known to be ours: a paused predecessor of
         // another producer ends here.
         self.lease.renew().await?;
-        self.readiness.set_up("rabbitmq");
+        binding::agree(&self.source, &self.broker).await?;
+        self.vigil.connected();
         self.relay(&mut publisher, shutdown).await?;
         self.drain(&mut publisher).await?;
         publisher.close().await;
@@ -159,13 +161,13 @@ impl Relay {
     }
 
     fn settle(&mut self, answers: Vec<Answer>) -> Result<(), ProducerError> {
-        self.answered = Instant::now();
+        self.vigil.answered();
         for answer in answers {
             match answer {
                 Answer::Confirmed(number) => {
                     if let Some(message) = self.window.confirm(number) {
                         tracing::trace!(target: "stage", "confirm");
-                        self.moved |= message.cluster_seconds.is_some();
+                        self.moved |= message.happened.is_some();
                         observe_confirmed(&message);
                         self.narration.confirmed(&message);
                     }
@@ -234,7 +236,7 @@ impl Relay {
         for consequence in mapped {
             match consequence {
                 Mapped::Event(event, partition) => {
-                    self.push_message(Message::event(&event, partition, &self.database)?);
+                    self.push_message(Message::event(&event, partition, self.source.name())?);
                 }
                 Mapped::DeadLetter(letter) => self.push_message(Message::dead_letter(letter)?),
                 Mapped::Voided(document_type, dropped_at) => {
@@ -243,6 +245,7 @@ impl Relay {
                 }
                 Mapped::Requested(document_type) => self.window.push_mark(Mark::Requested(document_type)),
                 Mapped::NullLookup => telemetry::null_lookup(),
+                Mapped::Unwanted => {}
             }
         }
         Ok(())
@@ -254,12 +257,15 @@ impl Relay {
         self.window.push(message);
     }
 
-    async fn tick(&mut self, publisher: &Publisher) -> Result<(), ProducerError> {
+    async fn tick(&mut self, publisher: &mut Publisher) -> Result<(), ProducerError> {
         publisher.check()?;
-        self.watch_for_a_stall(publisher);
-        telemetry::in_flight(self.window.len());
+        let refused = self.window.refused_lanes();
+        let all_answered = publisher.all_answered();
+        self.vigil.look(Sight { blocked: publisher.blocked(), all_answered, refused: &refused }, Instant::now());
+        telemetry::in_flight(self.window.len(), self.window.bytes());
         self.checkpointer.observe();
         self.snapshot_report.tell(&self.checkpointer.progress().snapshots);
+        self.oplog.observe(self.checkpointer.progress().position.as_ref());
         match self.checkpointer.begin_requested().await {
             Ok(begun) => self.begin(begun),
             Err(error) if error.verdict() == Verdict::Transient => {
@@ -276,21 +282,6 @@ impl Relay {
         for snapshot in snapshots {
             self.resyncs.remove(snapshot.id);
             self.snapshots.push(snapshot);
-        }
-    }
-
-    /// A broker that answers nothing is said to be down, though its connection stands.
-    fn watch_for_a_stall(&mut self, publisher: &Publisher) {
-        let stalled = !publisher.all_answered() && self.answered.elapsed() > STALL;
-        if stalled && !self.stalled {
-            tracing::error!(in_flight = self.window.len(), "no confirm for {STALL:?}; checkpoint frozen");
-            self.readiness.set_down("rabbitmq", format!("no confirm for {STALL:?}"));
-        } else if self.stalled && !stalled {
-            self.readiness.set_up("rabbitmq");
-        }
-        self.stalled = stalled;
-        if publisher.all_answered() {
-            self.answered = Instant::now();
         }
     }
 
@@ -322,7 +313,8 @@ impl Relay {
 
 fn observe_confirmed(message: &Message) {
     telemetry::confirmed();
-    if let (Some(seconds), Ok(now)) = (message.cluster_seconds, SystemTime::now().duration_since(UNIX_EPOCH)) {
-        telemetry::lag(now.saturating_sub(Duration::from_secs(seconds.unsigned_abs())));
+    if let Some(happened) = message.happened {
+        // Clocks of two machines: what seems to have happened later than now happened now.
+        telemetry::lag(DateTime::now().saturating_duration_since(happened));
     }
 }

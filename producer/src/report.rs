@@ -10,11 +10,13 @@ use shared::settings::MongoDbSettings;
 use crate::checkpoint::{self, StoredCheckpoint};
 use crate::error::ProducerError;
 use crate::extended_json;
+use crate::oplog::OplogWindow;
+use crate::position::Position;
 use crate::snapshot::Snapshot;
 use crate::snapshot_report::Pace;
 use crate::source::{Source, answer};
 
-/// Checkpoint, lease and snapshot, one line each.
+/// Checkpoint, lease, snapshot and what is left of the oplog, one line each.
 ///
 /// # Errors
 /// MongoDB cannot be reached.
@@ -22,8 +24,11 @@ pub async fn status(settings: &MongoDbSettings) -> Result<String, ProducerError>
     let source = Source::new(settings).await?;
     let stored = checkpoint::read(&source).await?;
     let lease = lease(&source).await?;
+    let oplog = OplogWindow::read(&source).await?;
     let stored = stored.as_ref();
-    Ok(format!("checkpoint: {}\nlease:      {}\nsnapshot:   {}", age(stored), holder(lease.as_ref()), snapshot(stored)))
+    let (age, holder, snapshot, oplog) =
+        (age(stored), holder(lease.as_ref()), snapshot(stored), reserve(oplog, stored));
+    Ok(format!("checkpoint: {age}\nlease:      {holder}\nsnapshot:   {snapshot}\noplog:      {oplog}"))
 }
 
 /// The checkpoint as JSON.
@@ -87,6 +92,17 @@ fn age(stored: Option<&StoredCheckpoint>) -> String {
     let Some(saved_at) = stored.saved_at else { return "of unknown age".into() };
     let age = DateTime::now().saturating_duration_since(saved_at);
     format!("{:.1} s old (epoch {})", age.as_secs_f64(), stored.epoch)
+}
+
+fn reserve(oplog: Option<OplogWindow>, stored: Option<&StoredCheckpoint>) -> String {
+    let Some(oplog) = oplog else { return "this user may not read local.oplog.rs".into() };
+    let span = HumanDuration(oplog.span());
+    match stored.and_then(|stored| stored.progress.position.as_ref()).and_then(Position::seconds) {
+        Some(seconds) => {
+            format!("holds {span}, {} of it from before the checkpoint", HumanDuration(oplog.before(seconds)))
+        }
+        None => format!("holds {span}"),
+    }
 }
 
 fn holder(lease: Option<&LeaseState>) -> String {

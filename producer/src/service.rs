@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::{supervisor, telemetry};
 
 /// What must work for a producer to be ready. A standby needs no broker.
-const PARTS: [&str; 3] = ["lease", "mongodb", "rabbitmq"];
+pub(crate) const PARTS: [&str; 6] = ["checkpoint", "lease", "mongodb", "rabbitmq", "snapshot", "stream"];
 
 /// Relays until `shutdown`, then drains, writes the checkpoint and gives the lease back.
 ///

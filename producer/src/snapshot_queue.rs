@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bson::Timestamp;
 use shared::DocumentType;
+use shared::health::Readiness;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::ProducerError;
@@ -20,6 +21,7 @@ const READ_AHEAD: usize = 1;
 #[derive(Debug)]
 pub(crate) struct SnapshotQueue {
     source: Source,
+    readiness: Readiness,
     waiting: VecDeque<Snapshot>,
     reading: Vec<Reading>,
     /// The reader that is asked first, so that none is left behind.
@@ -48,8 +50,8 @@ struct Reading {
 
 impl SnapshotQueue {
     /// Of these snapshots.
-    pub(crate) fn new(source: Source, waiting: Vec<Snapshot>) -> Self {
-        Self { source, waiting: waiting.into(), reading: Vec::new(), turn: 0 }
+    pub(crate) fn new(source: Source, waiting: Vec<Snapshot>, readiness: Readiness) -> Self {
+        Self { source, readiness, waiting: waiting.into(), reading: Vec::new(), turn: 0 }
     }
 
     /// One more. One of a whole type takes the place of an older such: its rows are the same, and younger.
@@ -110,7 +112,7 @@ impl SnapshotQueue {
             if self.reading.iter().any(|reading| reading.snapshot.document_type == document_type) {
                 at += 1;
             } else if let Some(snapshot) = self.waiting.remove(at) {
-                self.reading.push(Reading::begin(self.source.clone(), snapshot));
+                self.reading.push(Reading::begin(self.source.clone(), snapshot, self.readiness.clone()));
             }
         }
     }
@@ -131,7 +133,7 @@ impl SnapshotQueue {
 }
 
 impl Reading {
-    fn begin(source: Source, snapshot: Snapshot) -> Self {
+    fn begin(source: Source, snapshot: Snapshot, readiness: Readiness) -> Self {
         tracing::info!(
             collection = %snapshot.document_type,
             snapshot = %snapshot.id,
@@ -141,7 +143,7 @@ impl Reading {
         let (sender, pages) = mpsc::channel(READ_AHEAD);
         let (stored, pages_stored) = watch::channel(0);
         let snapshot = Arc::new(snapshot);
-        let reader = SnapshotReader::new(source, Arc::clone(&snapshot), sender, pages_stored);
+        let reader = SnapshotReader::new(source, Arc::clone(&snapshot), sender, pages_stored, readiness);
         tokio::spawn(reader.read());
         Self { snapshot, pages, stored, rows: VecDeque::new(), end: None, is_read: false }
     }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bson::RawDocumentBuf;
+use shared::health::Readiness;
 use shared::resync::DocumentKey;
 use shared::{Backoff, Identity};
 use tokio::sync::{mpsc, watch};
@@ -54,6 +55,8 @@ pub(crate) struct SnapshotReader {
     sent: u64,
     copied: Copied,
     page_rows: u32,
+    readiness: Readiness,
+    is_failing: bool,
 }
 
 /// Nobody listens any more: the snapshot is void, or the turn over.
@@ -83,14 +86,20 @@ impl SnapshotReader {
         snapshot: Arc<Snapshot>,
         pages: mpsc::Sender<Page>,
         stored: watch::Receiver<u64>,
+        readiness: Readiness,
     ) -> Self {
         let copied = snapshot.copied.clone();
-        Self { source, snapshot, pages, stored, sent: 0, copied, page_rows: PAGE_ROWS }
+        Self { source, snapshot, pages, stored, sent: 0, copied, page_rows: PAGE_ROWS, readiness, is_failing: false }
     }
 
     /// Sends page after page, the last marked as such. Only the end of the collection is the end: whatever else
     /// happens, it goes on from the last boundary.
     pub(crate) async fn read(mut self) {
+        self.read_to_the_end().await;
+        self.succeeds();
+    }
+
+    async fn read_to_the_end(&mut self) {
         let collection = self.snapshot.document_type;
         let mut backoff = Backoff::default();
         loop {
@@ -105,6 +114,8 @@ impl SnapshotReader {
                         return;
                     }
                     let rows = self.copied.rows;
+                    self.is_failing = true;
+                    self.readiness.set_down("snapshot", format!("of {collection} interrupted: {error}"));
                     tracing::warn!(%error, %collection, rows, "snapshot interrupted; going on from its last boundary");
                 }
             }
@@ -115,6 +126,13 @@ impl SnapshotReader {
                 () = backoff.wait() => {}
                 () = self.pages.closed() => return,
             }
+        }
+    }
+
+    /// The reader of another type that fails says so again.
+    fn succeeds(&mut self) {
+        if std::mem::take(&mut self.is_failing) {
+            self.readiness.set_up("snapshot");
         }
     }
 
@@ -219,6 +237,7 @@ impl SnapshotReader {
 
     async fn send(&mut self, rows: Vec<Row>, copied: Copied, is_last: bool) -> Result<(), Unheard> {
         self.sent += 1;
+        self.succeeds();
         self.pages.send(Page { rows, copied, is_last }).await.map_err(|_| Unheard)
     }
 }

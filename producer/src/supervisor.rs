@@ -1,9 +1,10 @@
 //! One turn of office after the other: as a standby, as the active producer, after a fault.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::health::Readiness;
-use shared::settings::MongoDbSettings;
+use shared::settings::{MongoDbSettings, SettingsError};
 use shared::shutdown::CancellationToken;
 use shared::{Backoff, DocumentType};
 use tokio::time::Instant;
@@ -17,14 +18,20 @@ use crate::intake::Intake;
 use crate::lease::{self, Lease};
 use crate::mapping::Mapper;
 use crate::narration::Narration;
+use crate::oplog::OplogWatch;
 use crate::partitions;
 use crate::position::Position;
 use crate::relay::Relay;
 use crate::resync_inbox::ResyncInbox;
+use crate::server::Server;
+use crate::service::PARTS;
 use crate::settings::{HistoryLostPolicy, Settings, SnapshotPolicy};
 use crate::snapshot_queue::SnapshotQueue;
 use crate::snapshot_report::SnapshotReport;
 use crate::source::Source;
+use crate::stream_query::StreamQuery;
+use crate::telemetry;
+use crate::vigil::Vigil;
 use crate::window::Window;
 
 /// Resyncs without a change relayed in between before we give up.
@@ -39,7 +46,9 @@ pub(crate) async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), ProducerError> {
     let Some(source) = connect(&settings.mongodb, &readiness, &shutdown).await? else { return Ok(()) };
-    let mut supervisor = Supervisor { settings, readiness, source, resync: false, resyncs: 0, first: true };
+    let oplog = Arc::new(OplogWatch::begin(source.clone()));
+    let mut supervisor =
+        Supervisor { settings, readiness, source, oplog, server: None, resync: false, resyncs: 0, first: true };
     let mut backoff = Backoff::default();
     while !shutdown.is_cancelled() {
         let begun = Instant::now();
@@ -78,6 +87,9 @@ struct Supervisor {
     settings: Settings,
     readiness: Readiness,
     source: Source,
+    oplog: Arc<OplogWatch>,
+    /// What MongoDB was found to be, last time.
+    server: Option<Server>,
     /// The next turn relays everything anew.
     resync: bool,
     /// Resyncs since a change of the stream was last confirmed.
@@ -90,10 +102,14 @@ impl Supervisor {
     /// Waits for the lease, then relays under it.
     async fn turn(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
         let preparing = self.prepare();
-        let lease = tokio::select! {
-            lease = preparing => lease?,
+        let (server, lease) = tokio::select! {
+            prepared = preparing => prepared?,
             () = shutdown.cancelled() => return Ok(()),
         };
+        if self.server.as_ref() != Some(&server) {
+            tracing::info!("{server}");
+        }
+        self.server = Some(server);
         let mut relay = self.take_office(lease).await?;
         let ended = relay.run(shutdown).await;
         if relay.moved {
@@ -105,58 +121,87 @@ impl Supervisor {
         }
     }
 
-    async fn prepare(&self) -> Result<Lease, ProducerError> {
+    /// What has to be known before a turn, and the lease.
+    async fn prepare(&self) -> Result<(Server, Lease), ProducerError> {
+        self.readiness.set_down("lease", "asking for it");
         self.source.require_replica_set().await?;
+        let server = Server::probe(&self.source).await?;
+        if server.is_too_old() {
+            return Err(SettingsError::new("MONGODB_URI", format!("leads to {server}; 6.0 or newer is needed")).into());
+        }
         partitions::agree(&self.source, self.settings.rabbitmq.partitions).await?;
         self.readiness.set_up("mongodb");
-        // As a standby we are as ready as we can be: the active producer's broker is its own affair.
-        self.readiness.set_up("lease");
-        self.readiness.set_up("rabbitmq");
-        lease::acquire(&self.source, &Holder::this()).await
+        let holder = Holder::this();
+        let lease = lease::acquire(&self.source, &holder, || {
+            // As a standby we are as ready as we can be: the active producer's broker is its own affair.
+            for part in PARTS {
+                self.readiness.set_up(part);
+            }
+        });
+        Ok((server, lease.await?))
     }
 
     async fn take_office(&mut self, lease: Lease) -> Result<Relay, ProducerError> {
-        self.readiness.set_down("rabbitmq", "connecting");
+        let vigil = Vigil::new(self.readiness.clone());
+        self.readiness.set_down("stream", "opening");
+        self.readiness.set_up("snapshot");
+        self.readiness.set_up("lease");
         let (store, progress) = CheckpointStore::claim(&self.source, lease.epoch()).await?;
         let mut checkpointer = Checkpointer::new(store, progress);
-        let position = self.begin(&mut checkpointer).await?;
+        let selections = self.settings.selections()?;
+        let chosen_anew = checkpointer.select(selections.fingerprints());
+        let position = self.begin(&mut checkpointer, &chosen_anew).await?;
         self.resync = false;
         self.first = false;
         let settings = &self.settings;
         let types = types(settings);
-        let stream = ChangeStream::new(self.source.clone(), types.clone(), self.readiness.clone());
+        let splits = self.server.as_ref().is_some_and(Server::splits_large_events);
+        let query = StreamQuery { types: types.clone(), splits };
+        let stream = ChangeStream::new(self.source.clone(), query, self.readiness.clone());
         let window =
             Window::new(settings.producer_window_events as usize, (settings.producer_window_mib as usize) << 20);
         Ok(Relay {
             broker: settings.rabbitmq.uri()?,
             partitions: settings.rabbitmq.partitions,
-            database: self.source.name().to_owned(),
-            readiness: self.readiness.clone(),
+            source: self.source.clone(),
+            vigil,
+            oplog: Arc::clone(&self.oplog),
             narration: Narration::new(settings.show_changes),
             lease,
             intake: Intake::open(stream, position),
-            snapshots: SnapshotQueue::new(self.source.clone(), checkpointer.progress().snapshots.clone()),
+            snapshots: SnapshotQueue::new(
+                self.source.clone(),
+                checkpointer.progress().snapshots.clone(),
+                self.readiness.clone(),
+            ),
             snapshot_report: SnapshotReport::new(&checkpointer.progress().snapshots),
             resyncs: ResyncInbox::open(self.source.clone(), types.clone()),
-            mapper: Mapper::new(self.source.name().to_owned(), types, settings.rabbitmq.partitions),
+            mapper: Mapper::new(self.source.name().to_owned(), types, selections, settings.rabbitmq.partitions),
             window,
             checkpointer,
             moved: false,
-            answered: Instant::now(),
-            stalled: false,
         })
     }
 
     /// Where to go on, and which snapshots are due.
-    async fn begin(&self, checkpointer: &mut Checkpointer) -> Result<Position, ProducerError> {
+    async fn begin(
+        &self,
+        checkpointer: &mut Checkpointer,
+        chosen_anew: &[DocumentType],
+    ) -> Result<Position, ProducerError> {
         let types = types(&self.settings);
         match &checkpointer.progress().position {
             Some(position) if !self.resync => {
                 let position = position.clone();
                 match self.settings.snapshot {
-                    SnapshotPolicy::Never => checkpointer.watch_from_now_on(&types),
+                    SnapshotPolicy::Never => {
+                        if !chosen_anew.is_empty() {
+                            tracing::warn!(types = ?chosen_anew, "FILTER or EXCLUDE_FIELDS changed, and SNAPSHOT=never: documents relayed before stay as they were");
+                        }
+                        checkpointer.watch_from_now_on(&types);
+                    }
                     SnapshotPolicy::Always if self.first => checkpointer.watch(&types, &types),
-                    SnapshotPolicy::Initial | SnapshotPolicy::Always => checkpointer.watch(&types, &[]),
+                    SnapshotPolicy::Initial | SnapshotPolicy::Always => checkpointer.watch(&types, chosen_anew),
                 }
                 Ok(position)
             }
@@ -190,6 +235,16 @@ impl Supervisor {
                     return Err(ProducerError::ResyncsInVain(self.resyncs));
                 }
                 tracing::error!(%error, "relaying everything anew");
+                self.resync = true;
+            }
+            // Each time time has moved on past an event that no second attempt will bring: never in vain, and paced
+            // by the wait between turns.
+            Verdict::Gap => {
+                if self.settings.on_history_lost == HistoryLostPolicy::Fail {
+                    return Err(ProducerError::EventTooLargeStop);
+                }
+                telemetry::gap();
+                tracing::error!(%error, "relaying everything anew, and the stream from now on");
                 self.resync = true;
             }
         }

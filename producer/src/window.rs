@@ -110,6 +110,18 @@ impl Window {
         self.messages
     }
 
+    /// The same in bytes of their bodies.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lanes that the broker refused and has taken nothing of since.
+    pub(crate) fn refused_lanes(&self) -> Vec<Lane> {
+        let mut lanes: Vec<_> = self.blocked.keys().copied().collect();
+        lanes.sort_unstable();
+        lanes
+    }
+
     /// An event of the stream was read; its messages follow. Only when an event of another clusterTime arrives is the
     /// former one known to be over, and only then may the checkpoint rest at its end: a restart counts the events of
     /// a transaction from its first.

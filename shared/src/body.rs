@@ -21,7 +21,7 @@ pub const UNREADABLE: &str = "unreadable";
 /// Bodies over this many bytes are compressed.
 const COMPRESS_OVER: usize = 64 << 10;
 /// No body exceeds this many bytes: RabbitMQ 4 limits a message to 16 MiB.
-const MAX_BODY: usize = 15 << 20;
+pub const MAX_BODY: usize = 15 << 20;
 /// No body decompresses to more than this many bytes.
 const MAX_DECOMPRESSED: usize = 64 << 20;
 /// Levels of a document, its own counted: serde_json parses 127, one of which is the envelope. MongoDB takes more.

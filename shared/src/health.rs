@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -54,10 +55,14 @@ impl Readiness {
     }
 }
 
+/// How often what was recorded is folded into the quantiles.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// The HTTP endpoints of a service.
 pub struct HealthServer {
     listener: TcpListener,
     router: Router,
+    metrics: PrometheusHandle,
 }
 
 /// Endpoints that could not be opened.
@@ -89,8 +94,8 @@ impl HealthServer {
         let router = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(readyz).with_state(readiness))
-            .route("/metrics", get(render).with_state(metrics));
-        Ok(Self { listener, router })
+            .route("/metrics", get(render).with_state(metrics.clone()));
+        Ok(Self { listener, router, metrics })
     }
 
     /// Serves until `shutdown`.
@@ -98,7 +103,19 @@ impl HealthServer {
     /// # Errors
     /// As the operating system.
     pub async fn run(self, shutdown: CancellationToken) -> std::io::Result<()> {
-        let stopped = async move { shutdown.cancelled().await };
+        let metrics = self.metrics;
+        // Samples are kept one by one until this: nobody may be asking for them.
+        let upkeep = tokio::spawn(async move {
+            let mut due = tokio::time::interval(UPKEEP);
+            loop {
+                due.tick().await;
+                metrics.run_upkeep();
+            }
+        });
+        let stopped = async move {
+            shutdown.cancelled().await;
+            upkeep.abort();
+        };
         axum::serve(self.listener, self.router).with_graceful_shutdown(stopped).await
     }
 }

@@ -47,6 +47,11 @@ impl Private {
         &self.uri
     }
 
+    /// How it is run.
+    pub(super) fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port

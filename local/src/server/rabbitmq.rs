@@ -35,7 +35,7 @@ pub(crate) struct Ports {
 #[derive(Debug)]
 pub struct RabbitMq {
     server: Private,
-    management: u16,
+    ports: Ports,
 }
 
 impl RabbitMq {
@@ -48,12 +48,12 @@ impl RabbitMq {
         let health = Health::RabbitMq { uri: uri(ports.amqp), port: ports.amqp };
         let mut server = Private::new(NAME, ports.amqp, uri(ports.amqp), folder, launch, health);
         server.restart().await?;
-        Ok(Self { server, management: ports.management })
+        Ok(Self { server, ports })
     }
 
     /// The port of the management API (HTTP, `guest:guest`).
     pub fn management_port(&self) -> u16 {
-        self.management
+        self.ports.management
     }
 
     /// Creates a virtual host (its name: letters, digits, `-`, `_`, `.`) and gives its URI: a broker of its own for one test, in milliseconds.
@@ -67,8 +67,39 @@ impl RabbitMq {
         self.manage("DELETE", name).await
     }
 
+    /// Raises the memory alarm, as a broker does that runs short of it: it takes nothing from publishers until `ease`.
+    pub async fn press(&self) -> Result<(), ServerError> {
+        self.control(&["set_vm_memory_high_watermark", "0.00001"]).await
+    }
+
+    /// Ends the memory alarm.
+    pub async fn ease(&self) -> Result<(), ServerError> {
+        self.control(&["set_vm_memory_high_watermark", "0.6"]).await
+    }
+
+    /// Runs `rabbitmqctl` against it.
+    async fn control(&self, arguments: &[&str]) -> Result<(), ServerError> {
+        let launch = self.server.launch();
+        // Its own machine finds the node as the node was told to listen, and listens itself nowhere.
+        let machine = format!("-start_epmd false -erl_epmd_port {} -dist_listen false", self.ports.distribution);
+        let output = tokio::process::Command::new(launch.program.with_file_name("rabbitmqctl"))
+            .args(arguments)
+            .env_clear()
+            .envs(&launch.environment)
+            .env("RABBITMQ_CTL_ERL_ARGS", machine)
+            .current_dir(&launch.folder)
+            .output()
+            .await
+            .map_err(|error| ServerError::Launch { name: "rabbitmqctl", error })?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let why = [output.stdout, output.stderr].concat();
+        Err(ServerError::Refused { name: NAME, why: String::from_utf8_lossy(&why).trim().to_owned() })
+    }
+
     async fn manage(&self, method: &str, vhost: &str) -> Result<(), ServerError> {
-        let address = format!("127.0.0.1:{}", self.management);
+        let address = format!("127.0.0.1:{}", self.ports.management);
         let why = match http::status(method, &address, &format!("/api/vhosts/{vhost}"), Some(GUEST)).await {
             Ok(200..300) => return Ok(()),
             Ok(code) => format!("{method} of the virtual host {vhost}: {code}"),

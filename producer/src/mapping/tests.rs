@@ -7,7 +7,7 @@ use crate::snapshot::Scope;
 const TIME: Timestamp = Timestamp { time: 1_795_000_000, increment: 7 };
 
 fn mapper() -> Mapper {
-    Mapper::new("twin".into(), DocumentType::ALL.to_vec(), 8)
+    Mapper::new("twin".into(), DocumentType::ALL.to_vec(), Selections::default(), 8)
 }
 
 fn event(operation: &str, collection: &str, id: impl Into<Bson>, document: Option<Document>) -> Document {
@@ -185,7 +185,7 @@ fn what_is_not_watched_leads_to_nothing() {
     {
         assert_eq!(map(&mut mapper(), &event(operation, collection, 5, Some(doc! {}))), [], "{operation}");
     }
-    let mut users_only = Mapper::new("twin".into(), vec![DocumentType::Users], 8);
+    let mut users_only = Mapper::new("twin".into(), vec![DocumentType::Users], Selections::default(), 8);
     assert_eq!(map(&mut users_only, &event("insert", "posts", 5, Some(doc! {}))), []);
 }
 
@@ -324,4 +324,33 @@ fn the_wire_is_as_the_contract_says() {
         "entry_id": "660f57b3153bbb219fd901aa", "revision": revision(1).get(), "occurred_at": "2026-11-18T11:06:40.123Z",
         "document": {"platform": "medium"}})
     );
+}
+
+fn selective() -> Mapper {
+    let filter = r#"{"posts": {"platform": "linkedin", "_id": {"$gte": 2}}}"#;
+    let selections = Selections::parse(Some(filter), &["posts.image".into(), "posts.platform".into()]).unwrap();
+    Mapper::new("twin".into(), DocumentType::ALL.to_vec(), selections, 8)
+}
+
+#[test]
+fn what_matches_no_longer_is_deleted_and_a_row_of_it_goes_nowhere() {
+    let wanted = doc! {"_id": 5, "platform": "linkedin", "image": "x", "content": "y"};
+    let updated = only(map(&mut selective(), &event("update", "posts", 5, Some(wanted.clone()))));
+    assert_eq!(updated.operation, Operation::Update);
+    assert_eq!(Value::Object(updated.document.unwrap()), json!({"content": "y"}), "judged whole, relayed trimmed");
+    for unwanted in [doc! {"_id": 5, "platform": "medium"}, doc! {"_id": 1, "platform": "linkedin"}] {
+        let id = unwanted.get_i32("_id").unwrap();
+        for operation in ["insert", "update", "replace"] {
+            let deleted = only(map(&mut selective(), &event(operation, "posts", id, Some(unwanted.clone()))));
+            assert_eq!((deleted.operation, deleted.document, deleted.omitted), (Operation::Delete, None, None));
+            assert_eq!(deleted.revision, revision(1), "it has its place in the document's history");
+        }
+        let row = RawDocumentBuf::try_from(&unwanted).unwrap();
+        assert_eq!(selective().row(&snapshot(), &row).unwrap(), Mapped::Unwanted);
+        let letter = doc! {"_id": 2.5, "platform": "medium"};
+        assert_eq!(map(&mut selective(), &event("insert", "posts", 2.5, Some(letter))), []);
+    }
+    assert_eq!(map(&mut selective(), &event("update", "posts", 5, None)), [Mapped::NullLookup]);
+    let article = only(map(&mut selective(), &event("insert", "articles", 5, Some(doc! {"_id": 5, "image": "x"}))));
+    assert_eq!(Value::Object(article.document.unwrap()), json!({"image": "x"}), "other types are relayed whole");
 }

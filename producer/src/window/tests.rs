@@ -13,7 +13,7 @@ fn message(name: u128, lane: Lane) -> Message {
         body: vec![0; 10],
         properties: BasicProperties::default(),
         title: String::new(),
-        cluster_seconds: None,
+        happened: None,
     }
 }
 

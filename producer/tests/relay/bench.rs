@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -19,7 +20,8 @@ use lapin::{Channel, Connection, ConnectionProperties};
 use local::{Installation, MongoDb, MongoDbOptions, Progress, RabbitMq};
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
-use shared::{ChangeEvent, Operation, body, topology};
+use serde_json::Value;
+use shared::{ChangeEvent, Operation, Revision, body, topology};
 use tokio::sync::mpsc;
 
 /// The number of partitions in these tests.
@@ -116,6 +118,21 @@ impl Bench {
     pub(crate) async fn fail(&self, command: &str, namespace: Option<&str>, code: i32) {
         let mut data = doc! {"failCommands": [command], "errorCode": code, "appName": APP_NAME};
         data.extend(namespace.map(|namespace| doc! {"namespace": namespace}).unwrap_or_default());
+        self.fail_point(doc! {"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data}).await;
+    }
+
+    /// The same for every other such command, by chance.
+    pub(crate) async fn fail_half(&self, command: &str, code: i32) {
+        let data = doc! {"failCommands": [command], "errorCode": code, "appName": APP_NAME};
+        let mode = doc! {"activationProbability": 0.5};
+        self.fail_point(doc! {"configureFailPoint": "failCommand", "mode": mode, "data": data}).await;
+    }
+
+    /// From here on a [`scripted_mongodb`] takes so long for each such command of the program.
+    pub(crate) async fn delay(&self, command: &str, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).expect("milliseconds");
+        let data =
+            doc! {"failCommands": [command], "blockConnection": true, "blockTimeMS": millis, "appName": APP_NAME};
         self.fail_point(doc! {"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": data}).await;
     }
 
@@ -335,10 +352,17 @@ impl Reader {
 
     fn take(&mut self, queue: &str, delivery: Delivery) {
         let Some(partition) = queue.strip_prefix("twin.changes.").and_then(|partition| partition.parse().ok()) else {
+            assert_letter(&delivery);
             return self.dead.push(delivery);
         };
         let encoding = delivery.properties.content_encoding().as_ref().map(|encoding| encoding.as_str());
         let event = body::decode(&delivery.data, encoding).expect("a change event");
+        if delivery.data.len() < MAX_VALIDATED {
+            let json = body::decompressed(&delivery.data, encoding).expect("a body");
+            let json: Value = serde_json::from_slice(&json).expect("JSON");
+            SCHEMA.validate(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
+        }
+        assert_cloud_event(&event, &delivery);
         assert_eq!(
             delivery.properties.message_id().as_ref().map(|id| id.as_str().to_owned()),
             Some(event.id.to_string())
@@ -358,6 +382,11 @@ impl Reader {
         self.arrived.iter().filter(matches).count()
     }
 
+    /// How many sweeps have arrived, of any type.
+    pub(crate) fn sweeps(&self) -> usize {
+        self.arrived.iter().filter(|arrived| arrived.event.operation == Operation::Sweep).count()
+    }
+
     /// The events of one document, in the order of their arrival.
     pub(crate) fn of(&self, collection: &str, entry_id: &str) -> Vec<&ChangeEvent> {
         let matches = |event: &&ChangeEvent| {
@@ -366,6 +395,25 @@ impl Reader {
                 .is_some_and(|identity| identity.document_type.as_str() == collection && identity.entry_id == entry_id)
         };
         self.arrived.iter().map(|arrived| &arrived.event).filter(matches).collect()
+    }
+
+    /// What a consumer is left with of a collection: of each document its last event, unless a later barrier took it
+    /// away.
+    pub(crate) fn standing(&self, collection: &str) -> BTreeMap<String, Value> {
+        let events = self.arrived.iter().map(|arrived| &arrived.event);
+        let events: Vec<_> = events.filter(|event| event.document_type().as_str() == collection).collect();
+        let barriers = events.iter().filter(|event| event.operation.is_barrier()).map(|event| event.revision);
+        let floor = barriers.max();
+        let mut last = BTreeMap::new();
+        for event in events {
+            let Some(identity) = event.identity() else { continue };
+            let former = last.get(&identity.entry_id).map_or(Revision::ZERO, |former: &&ChangeEvent| former.revision);
+            if event.revision > former && Some(event.revision) >= floor {
+                last.insert(identity.entry_id.clone(), event);
+            }
+        }
+        let documents = last.into_iter().filter_map(|(id, event)| Some((id, event.document.clone()?)));
+        documents.map(|(id, document)| (id, Value::Object(document))).collect()
     }
 
     /// First arrivals of each document's changes are in the order of their revisions.
@@ -414,6 +462,43 @@ impl Reader {
     }
 }
 
+/// Bodies of more bytes are not held against the schema: that takes seconds.
+const MAX_VALIDATED: usize = 1 << 20;
+
+/// Every event that any of these tests sees is held against it.
+static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema = serde_json::from_str(include_str!("../../../shared/change-event.schema.json")).expect("a schema");
+    jsonschema::validator_for(&schema).expect("a schema")
+});
+
+fn assert_cloud_event(event: &ChangeEvent, delivery: &Delivery) {
+    let operation = event.operation.as_str();
+    assert_eq!(header(delivery, "cloudEvents:specversion"), "1.0");
+    assert_eq!(header(delivery, "cloudEvents:id"), event.id.to_string());
+    assert_eq!(header(delivery, "cloudEvents:type"), format!("llm-twin.change.{operation}"));
+    assert_eq!(header(delivery, "cloudEvents:time"), event.occurred_at);
+    let source = header(delivery, "cloudEvents:source");
+    assert!(source.starts_with("/mongodb/") && source.ends_with(event.document_type().as_str()), "{source}");
+    let trace = header(delivery, "traceparent");
+    let parts: Vec<_> = trace.split('-').map(str::len).collect();
+    assert!(parts == [2, 32, 16, 2] && trace.starts_with("00-"), "{trace}");
+}
+
+/// What a dead letter of the producer's says of itself.
+fn assert_letter(letter: &Delivery) {
+    for name in ["x-twin-reason", "x-twin-error"] {
+        assert!(!header(letter, name).is_empty(), "{name}");
+    }
+    assert_eq!(header(letter, "x-twin-stage"), "map");
+    let encoding = letter.properties.content_encoding().as_ref().map(|encoding| encoding.as_str());
+    let body = body::decompressed(&letter.data, encoding).expect("a body");
+    let content: Value = serde_json::from_slice(&body).expect("JSON");
+    for name in ["operation", "type", "_id", "occurred_at"] {
+        assert!(content.get(name).is_some(), "{name}: {content}");
+    }
+    assert!(letter.properties.message_id().is_some() && *letter.properties.delivery_mode() == Some(2));
+}
+
 /// An address where nobody listens.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
@@ -421,9 +506,14 @@ pub(crate) fn free_address() -> SocketAddr {
 
 /// What `/readyz` says, with its status line; nothing while nobody listens.
 pub(crate) fn readyz(address: SocketAddr) -> String {
+    get(address, "/readyz")
+}
+
+/// What is said to a GET, with its status line; nothing while nobody listens.
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
     let mut said = String::new();
     if let Ok(mut stream) = TcpStream::connect(address) {
-        let _ = stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let _ = write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let _ = stream.read_to_string(&mut said);
     }
     said

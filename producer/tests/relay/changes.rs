@@ -29,6 +29,8 @@ async fn what_was_there_before_and_every_change_after_arrives() {
         articles.insert_one(doc! {"_id": id, "link": "l"}).await.unwrap();
     }
     articles.update_one(doc! {"_id": 5}, doc! {"$set": {"link": "m"}}).await.unwrap();
+    // Its document must not be gone when it is looked up.
+    reader.until("the update", |r| r.count(Operation::Update, "articles") > 0).await;
     articles.replace_one(doc! {"_id": 5}, doc! {"name": "n"}).await.unwrap();
     articles.delete_one(doc! {"_id": 5}).await.unwrap();
     reader.until("the delete", |r| r.count(Operation::Delete, "articles") > 0).await;

@@ -3,9 +3,12 @@
 mod bench;
 mod changes;
 mod checkpoint;
+mod health;
 mod kills;
 mod lease;
+mod repertoire;
 mod resync;
 mod resync_on_demand;
+mod selection;
 mod settings;
 mod snapshot;

@@ -26,7 +26,8 @@ async fn wrong_settings_and_absent_servers_are_one_line_and_their_exit_code() {
         );
     }
     let (code, said) = output(bench.command().arg("status"));
-    assert_eq!((code, said.trim().lines().count()), (Some(0), 3), "{said}");
+    assert_eq!((code, said.trim().lines().count()), (Some(0), 4), "{said}");
+    assert!(said.contains("oplog:      holds "), "{said}");
     let absent = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let (code, said) = output(bench.command().arg("status").env("MONGODB_URI", absent));
     assert_eq!((code, said.trim().lines().count()), (Some(3), 1), "{said}");
