@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use local::Program;
-use tests::{World, binary, eventually_within, http};
+use tests::{TestQdrant, World, binary, eventually_within, http};
 
 /// A paused instance has lost its partitions after two heartbeats, and more on a busy machine.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(120);
@@ -140,4 +140,23 @@ async fn the_metrics_tell_what_was_done_and_how_long_it_took() {
         assert!(counted > 0.0, "{counter}: {metrics}");
     }
     assert!(http::get(consumer.port, "/readyz").await.unwrap().contains("deliveries: ok"));
+}
+
+/// Who asks whether it is ready is told what is away, and when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_whose_store_is_away_is_not_ready_until_it_is_back() {
+    let mut world = World::new().await;
+    let consumer = Instance::start(&world, "1/1");
+    let ready = async || http::get(consumer.port, "/readyz").await;
+    eventually_within(Duration::from_secs(60), "it is ready", ready).await;
+    let TestQdrant::Own(qdrant) = &mut world.qdrant else { return }; // not ours to kill
+    qdrant.kill9().await.unwrap();
+    eventually_within(Duration::from_secs(60), "it says that the store is away", || async {
+        let answer = ready().await.map_err(|error| error.to_string());
+        ensure!(answer.as_ref().is_err_and(|error| error.contains("qdrant: ")), "{answer:?}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    qdrant.restart().await.unwrap();
+    eventually_within(Duration::from_secs(60), "it is ready again", ready).await;
 }
