@@ -6,7 +6,7 @@ use shared::Operation;
 
 use crate::bench::{Bench, PARTITIONS, Producer, output, scripted_mongodb};
 
-async fn break_history(bench: &Bench) {
+pub(crate) async fn break_history(bench: &Bench) {
     let checkpoints = bench.client.database("twin_cdc").collection::<Document>("checkpoints");
     let broken = doc! {"$set": {"position": {"token": {"_data": "82FFFF"}}}};
     checkpoints.update_one(doc! {"_id": &bench.name}, broken).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Document, doc};
 use shared::{ChangeEvent, Operation};
 
-use crate::bench::{Bench, PARTITIONS, Reader, eventually, output};
+use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually, output};
 
 const ALL: usize = PARTITIONS as usize;
 
@@ -92,6 +92,19 @@ async fn what_was_asked_for_without_a_producer_is_done_when_one_starts() {
     reader.until("the delete", |r| r.count(Operation::Delete, "posts") == 1).await;
     assert_eq!(documents(&reader)[0].1, "gone");
     eventually("the request is removed", async || requests(&bench).await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_is_not_relayed_is_refused() {
+    let bench = Bench::new().await;
+    // Nobody knows yet what will be relayed.
+    said(&bench, &["--type", "users"]);
+    let _producer = Producer::spawn(bench.command().arg("run").env("TYPES", "posts"));
+    let written = bench.client.database("twin_cdc").collection::<Document>("resyncs");
+    let refused = doc! {"database": &bench.name, "refused": "users is not among the producer's TYPES"};
+    eventually("it is refused", async || written.count_documents(refused.clone()).await.unwrap() == 1).await;
+    let (code, said) = output(bench.command().args(["resync", "--type", "users"]));
+    assert_eq!((code, said.contains("its TYPES: posts")), (Some(2), true), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

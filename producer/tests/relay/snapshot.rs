@@ -9,7 +9,8 @@ use futures_util::TryStreamExt;
 use mongodb::Collection;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually};
+use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually, output, scripted_mongodb};
+use crate::resync::break_history;
 
 const ALL: usize = PARTITIONS as usize;
 /// Rows that a worker reads ahead of what is stored.
@@ -57,6 +58,27 @@ async fn a_kill_in_mid_snapshot_repeats_no_more_than_a_chunk() {
     for id in changed.keys() {
         assert!(updates(&reader, id).into_iter().all(|revision| Some(revision) > t0), "{id}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_no_more_than_a_chunk_ahead_of_what_is_stored() {
+    let mongodb = scripted_mongodb().await;
+    let bench = Bench::with_mongodb(&mongodb).await;
+    const DOCUMENTS: i32 = 12_000;
+    fill(&bench, "posts", DOCUMENTS).await;
+    let mut waiting = Producer::spawn(bench.command().arg("run").env("RABBITMQ_URI", "amqp://127.0.0.1:1/%2f"));
+    eventually("T0 is stored", async || bench.checkpoint().await.is_some()).await;
+    waiting.kill();
+    const UNKNOWN_ERROR: i32 = 8;
+    bench.fail("update", Some("twin_cdc.checkpoints"), UNKNOWN_ERROR).await;
+    let mut reader = bench.read().await;
+    let _producer = bench.start();
+    reader.until("a chunk", |r| rows(r, "posts") >= CHUNK).await;
+    reader.settle(Duration::from_secs(1)).await;
+    assert_eq!(rows(&reader, "posts"), CHUNK);
+    bench.mend().await;
+    reader.until("the sweep", |r| r.count(Operation::Sweep, "posts") == ALL).await;
+    assert_eq!(rows(&reader, "posts"), DOCUMENTS as usize);
 }
 
 fn updates(reader: &Reader, id: &str) -> Vec<shared::Revision> {
@@ -213,6 +235,41 @@ async fn a_drop_in_mid_snapshot_voids_it() {
         bench.checkpoint().await.unwrap().get_array("snapshots").unwrap().is_empty()
     })
     .await;
+}
+
+/// Execution 10 of the design: what changed in the gap among the rows that were copied would never be healed.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_history_voids_a_snapshot_that_is_half_done() {
+    let bench = Bench::new().await;
+    const DOCUMENTS: i32 = 12_000;
+    fill(&bench, "posts", DOCUMENTS).await;
+    let mut reader = bench.read().await;
+    let mut producer = bench.start();
+    reader.until("a part", |r| rows(r, "posts") > 2_000).await;
+    eventually("a page is stored", async || copied(&bench).await > 0).await;
+    producer.kill();
+    let (_, status) = output(bench.command().arg("status"));
+    assert!(status.contains("of about 12,000 documents"), "{status}");
+    reader.settle(Duration::from_millis(300)).await;
+    let before = reader.arrived.len();
+    assert_eq!(reader.count(Operation::Sweep, "posts"), 0, "killed too late to prove anything");
+    bench.collection("posts").delete_one(doc! {"_id": 0}).await.unwrap();
+    break_history(&bench).await;
+    let _producer = bench.start();
+    reader.until("the sweep", |r| r.count(Operation::Sweep, "posts") == ALL).await;
+    let former = reader.of("posts", "0")[0].revision;
+    let anew = reader.arrived[before..].iter().map(|arrived| &arrived.event);
+    let of_posts: Vec<_> = anew.filter(|event| event.document_type().as_str() == "posts").collect();
+    assert!(of_posts.iter().all(|event| event.revision > former), "a new T0 for rows and sweep");
+    let again = of_posts.iter().filter(|event| event.operation == Operation::Snapshot).count();
+    assert_eq!(again, DOCUMENTS as usize - 1, "from the start");
+}
+
+async fn copied(bench: &Bench) -> i64 {
+    let stored = bench.checkpoint().await.unwrap();
+    let of_posts = |snapshot: &&Bson| snapshot.as_document().unwrap()["type"] == Bson::from("posts");
+    let snapshot = stored.get_array("snapshots").unwrap().iter().find(of_posts).unwrap().as_document().unwrap();
+    snapshot.get_document("copied").unwrap().get_i64("rows").unwrap()
 }
 
 /// Pages follow the bytes of their rows.
