@@ -21,7 +21,7 @@ use local::{Installation, MongoDb, MongoDbOptions, Progress, RabbitMq};
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Collection, Database};
 use serde_json::Value;
-use shared::{ChangeEvent, Operation, Revision, body, topology};
+use shared::{ChangeEvent, DocumentType, Operation, Revision, body, topology};
 use tokio::sync::mpsc;
 
 /// The number of partitions in these tests.
@@ -385,6 +385,12 @@ impl Reader {
     /// How many sweeps have arrived, of any type.
     pub(crate) fn sweeps(&self) -> usize {
         self.arrived.iter().filter(|arrived| arrived.event.operation == Operation::Sweep).count()
+    }
+
+    /// Whether so many snapshots of every type have ended.
+    pub(crate) fn is_swept(&self, times: usize) -> bool {
+        let sweeps = |known: DocumentType| self.count(Operation::Sweep, known.as_str());
+        DocumentType::ALL.into_iter().all(|known| sweeps(known) >= times * usize::from(PARTITIONS))
     }
 
     /// The events of one document, in the order of their arrival.

@@ -66,7 +66,7 @@ async fn drop_rename_and_a_dropped_database_are_barriers_and_the_stream_goes_on(
     let mut reader = bench.read().await;
     let _producer = bench.start();
     let all = usize::from(PARTITIONS);
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == all).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     posts.drop().await.unwrap();
     reader.until("drop in every partition", |r| r.count(Operation::Drop, "posts") == all).await;
     posts.insert_one(doc! {"_id": 2}).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_transaction_is_relayed_in_order_and_its_last_event_in_any_case() {
     let mut reader = bench.read().await;
     let _producer = bench.start();
     // A transaction from before T0 would arrive as rows.
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let mut session = bench.client.start_session().await.unwrap();
     session.start_transaction().await.unwrap();
     posts.insert_one(doc! {"_id": 1, "n": 0}).session(&mut session).await.unwrap();
@@ -159,7 +159,7 @@ async fn an_event_over_16_mb_is_relayed_with_its_document() {
     posts.insert_one(doc! {"_id": 1, "content": "small"}).await.unwrap();
     let mut reader = bench.read().await;
     let _producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let content = "x".repeat(9 << 20);
     posts.update_one(doc! {"_id": 1}, doc! {"$set": {"content": &content}}).await.unwrap();
     posts.insert_one(doc! {"_id": 2}).await.unwrap();

@@ -20,7 +20,7 @@ async fn an_unbound_queue_freezes_the_checkpoint_and_loses_nothing() {
     bench.database.create_collection("posts").await.unwrap();
     let mut reader = bench.read().await;
     let _producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     posts.insert_one(doc! {"_id": 0}).await.unwrap();
     reader.until("the first event", |r| !r.of("posts", "0").is_empty()).await;
     let blocked = partition_of(DocumentType::Posts, 1);
@@ -80,7 +80,7 @@ async fn a_restart_repeats_little_and_reads_no_snapshot_again() {
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
     let mut reader = bench.read().await;
     let mut producer = bench.start();
-    reader.until("the sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the sweep", |r| r.is_swept(1)).await;
     assert_eq!(producer.stop().await, Some(0));
     bench.collection("posts").insert_one(doc! {"_id": 2}).await.unwrap();
     let leases = bench.client.database("twin_cdc").collection::<Document>("leases");

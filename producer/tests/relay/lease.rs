@@ -6,14 +6,14 @@ use bson::doc;
 use mongodb::bson::Document;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS, Producer, eventually, free_address, readyz, scripted_mongodb};
+use crate::bench::{Bench, Producer, eventually, free_address, readyz, scripted_mongodb};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_takes_over_after_kill_9() {
     let bench = Bench::new().await;
     let mut reader = bench.read().await;
     let mut active = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let _standby = bench.start();
     tokio::time::sleep(Duration::from_secs(2)).await;
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_restart_after_kill_9_does_not_wait_for_the_lease_to_run_out() {
     let bench = Bench::new().await;
     let mut reader = bench.read().await;
     let mut producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     producer.kill();
     prolong(&bench, None).await;
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
@@ -51,7 +51,7 @@ async fn the_lease_of_a_process_that_is_there_is_left_alone() {
     let bench = Bench::new().await;
     let mut reader = bench.read().await;
     let mut producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     producer.kill();
     // This test is a process that is there.
     prolong(&bench, Some(i32::try_from(std::process::id()).unwrap().into())).await;
@@ -68,7 +68,7 @@ async fn a_paused_producer_that_wakes_up_neither_publishes_nor_moves_the_checkpo
     let posts = bench.collection("posts");
     let mut reader = bench.read().await;
     let zombie = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     zombie.signal("-STOP");
     let _successor = bench.start();
     posts.insert_one(doc! {"_id": 1}).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_stored_checkpoint_of_a_later_epoch_stops_the_one_at_work() {
     let bench = Bench::new().await;
     let mut reader = bench.read().await;
     let _producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let checkpoints = bench.client.database("twin_cdc").collection::<Document>("checkpoints");
     let marked = doc! {"$set": {"epoch": 1000_i64, "mark": "not to be written over"}};
     checkpoints.update_one(doc! {"_id": &bench.name}, marked).await.unwrap();

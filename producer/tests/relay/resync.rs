@@ -18,7 +18,7 @@ async fn lost_history_is_healed_by_a_resync_or_stops_as_the_setting_says() {
     let mut reader = bench.read().await;
     let all = usize::from(PARTITIONS);
     let mut producer = bench.start();
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == all).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     assert_eq!(producer.stop().await, Some(0));
     break_history(&bench).await;
     let mut failing = Producer::spawn(bench.command().arg("run").env("ON_HISTORY_LOST", "fail"));
@@ -37,19 +37,18 @@ async fn a_reset_relays_everything_anew_and_is_refused_while_a_producer_is_at_wo
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
     let mut reader = bench.read().await;
     let mut producer = bench.start();
-    let all = usize::from(PARTITIONS);
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == all).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let (code, said) = output(bench.command().args(["checkpoint", "reset"]));
     assert_eq!((code, said.contains("--force")), (Some(1), true), "{said}");
     assert_eq!(producer.stop().await, Some(0));
     let (code, said) = output(bench.command().args(["checkpoint", "reset"]));
     assert_eq!(code, Some(0), "{said}");
     let _producer = bench.start();
-    reader.until("a second snapshot", |r| r.count(Operation::Sweep, "repositories") == 2 * all).await;
+    reader.until("a second snapshot", |r| r.is_swept(2)).await;
     assert_eq!(reader.count(Operation::Snapshot, "posts"), 2);
     let (code, said) = output(bench.command().args(["checkpoint", "reset", "--force"]));
     assert_eq!(code, Some(0), "{said}");
-    reader.until("a third, by the producer at work", |r| r.count(Operation::Sweep, "repositories") == 3 * all).await;
+    reader.until("a third, by the producer at work", |r| r.is_swept(3)).await;
 }
 
 /// The server says so at every look, with nothing to relay in between but an idle stream's token and rows.
@@ -73,7 +72,7 @@ async fn a_snapshot_that_cannot_be_stored_is_begun_as_soon_as_it_can() {
     let mut reader = bench.read().await;
     let all = usize::from(PARTITIONS);
     let (_producer, log) = Producer::spawn_logged(bench.command().arg("run"));
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == all).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     bench.collection("stage").insert_one(doc! {"_id": 1, "content": "staged"}).await.unwrap();
     const UNKNOWN_ERROR: i32 = 8;
     bench.fail("update", Some("twin_cdc.checkpoints"), UNKNOWN_ERROR).await;
