@@ -84,7 +84,8 @@ async fn documents(database: &Database) -> Result<BTreeSet<String>> {
     Ok(keys)
 }
 
-fn identity(id: &Bson) -> Result<String> {
+/// `kind/entry_id` of an `_id`, as the contract writes both.
+pub(crate) fn identity(id: &Bson) -> Result<String> {
     Ok(match id {
         Bson::ObjectId(id) => format!("oid/{}", id.to_hex()),
         Bson::String(id) => format!("str/{id}"),

@@ -6,12 +6,10 @@ pub mod bench;
 pub mod chaos;
 mod cpu;
 mod deadline;
-#[allow(dead_code, reason = "drills to come use the rest of the frame")]
 pub mod drills;
 pub mod http;
 pub mod model;
 mod servers;
-#[allow(dead_code, reason = "drills to come use the rest of the frame")]
 mod service;
 pub mod text;
 mod world;

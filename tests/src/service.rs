@@ -98,11 +98,6 @@ impl Service {
         format!("--- {}\n{}", self.name, self.program.log_tail())
     }
 
-    /// All that it has logged, over all its starts.
-    pub(crate) fn log(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.program.log())?)
-    }
-
     /// Its process.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.program.pid().with_context(|| format!("{} does not run", self.name))

@@ -1,6 +1,6 @@
 //! The ledger: a queue beside the pipeline's own that records every event which the producer relays.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,15 +40,27 @@ pub(crate) struct Recorded {
 struct Record {
     recorded: Vec<Recorded>,
     seen: HashSet<String>,
+    /// Rows of snapshots, and how many of them came for the first time.
+    rows: (usize, usize),
+    /// By operation and collection.
+    barriers: BTreeMap<(String, String), usize>,
 }
 
 impl Record {
     fn take(&mut self, entry: Entry, redelivered: bool) {
         let is_first = entry.id().is_none_or(|id| self.seen.insert(id.to_owned()));
         // A delivery that comes again after a lost connection is no repeat of the producer's.
-        if is_first || !redelivered {
-            self.recorded.push(Recorded { at: Instant::now(), is_first, entry });
+        if redelivered && !is_first {
+            return;
         }
+        match &entry {
+            Entry::Row(_) => self.rows = (self.rows.0 + 1, self.rows.1 + usize::from(is_first)),
+            Entry::Barrier(barrier) if is_first => {
+                *self.barriers.entry((barrier.operation.clone(), barrier.collection.clone())).or_default() += 1;
+            }
+            Entry::Barrier(_) | Entry::Change(_) | Entry::Start(_) => {}
+        }
+        self.recorded.push(Recorded { at: Instant::now(), is_first, entry });
     }
 }
 
@@ -65,7 +77,6 @@ impl Drop for Ledger {
     }
 }
 
-#[allow(dead_code, reason = "drills to come use the rest of the frame")]
 impl Ledger {
     /// Binds its queue before any producer publishes.
     ///
@@ -129,17 +140,44 @@ impl Ledger {
         self.counter()()
     }
 
-    /// How many entries are so.
-    pub(crate) fn count_of(&self, is_so: impl Fn(&Entry) -> bool) -> usize {
-        locked(&self.record).recorded.iter().filter(|recorded| is_so(&recorded.entry)).count()
-    }
-
     /// When the first change came that was no repeat, since then.
     pub(crate) fn news_since(&self, since: Instant) -> Option<Instant> {
         let record = locked(&self.record);
         let later = record.recorded.iter().rev().take_while(|recorded| recorded.at >= since);
         let news = later.filter(|recorded| recorded.is_first && matches!(recorded.entry, Entry::Change(_)));
         news.last().map(|recorded| recorded.at)
+    }
+
+    /// Waits for a change of this document (`type/kind/entry_id`); when it came.
+    ///
+    /// # Errors
+    /// None came within `patience`.
+    pub(crate) async fn change_of(&self, document: &str, patience: Duration) -> Result<Instant> {
+        let since = Instant::now();
+        let is_it =
+            |recorded: &Recorded| matches!(&recorded.entry, Entry::Change(change) if change.document == document);
+        loop {
+            // The newest first: it has just been written.
+            let found =
+                locked(&self.record).recorded.iter().rev().find(|recorded| is_it(recorded)).map(|found| found.at);
+            if let Some(at) = found {
+                return Ok(at);
+            }
+            if since.elapsed() > patience {
+                bail!("no change of {document} was published within {patience:?}");
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Barriers of a collection so far: one for each partition, repeats left out.
+    pub(crate) fn barriers(&self, operation: &str, collection: &str) -> usize {
+        locked(&self.record).barriers.get(&(operation.to_owned(), collection.to_owned())).copied().unwrap_or_default()
+    }
+
+    /// Rows of snapshots so far, and how many of them came for the first time.
+    pub(crate) fn rows(&self) -> (usize, usize) {
+        locked(&self.record).rows
     }
 
     /// Waits for a change that is no repeat, since then; how long that took.

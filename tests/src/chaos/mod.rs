@@ -20,7 +20,7 @@ pub(crate) mod site;
 mod stage;
 mod timeline;
 pub(crate) mod verdict;
-mod words;
+pub(crate) mod words;
 pub(crate) mod writer;
 
 pub use fault::Faults;

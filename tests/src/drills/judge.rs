@@ -1,7 +1,7 @@
 //! What has to be true at the end of every drill under a load.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -17,7 +17,7 @@ use crate::chaos::outcome::outcome;
 /// # Errors
 /// None so far.
 pub(crate) async fn relayed(site: &Site, wrote: &Wrote, verdict: &mut Verdict) -> Result<Findings> {
-    let since = tokio::time::Instant::now();
+    let since = Instant::now();
     let findings = loop {
         site.ledger.settle(Duration::from_secs(2)).await;
         let findings = check(&site.ledger.entries(), &wrote.written);
@@ -42,7 +42,7 @@ pub(crate) async fn relayed(site: &Site, wrote: &Wrote, verdict: &mut Verdict) -
     verdict.judge("repeats: only what was not checkpointed, no more than the window and half a second", seen, others);
     let ends = outcome(&site.ledger.entries());
     let stands: BTreeMap<String, Option<i64>> =
-        wrote.live.iter().map(|(key, content)| (key.to_string(), Some(content.version))).collect();
+        wrote.live.iter().map(|(key, version)| (key.to_string(), Some(*version))).collect();
     let differs = |(key, version): &(&String, &Option<i64>)| ends.get(*key) != Some(*version);
     let mut faults: Vec<String> = stands
         .iter()

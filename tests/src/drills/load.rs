@@ -11,8 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::drill::Order;
 use super::site::Site;
-use crate::chaos::document::{Collection, Content, Key};
-use crate::chaos::history::{History, Written};
+use crate::chaos::document::{Collection, Key};
+use crate::chaos::history::{Act, History, Written};
 use crate::chaos::writer::Writer;
 
 /// Writes a second of one writer; each waits for MongoDB's answer before its next.
@@ -31,8 +31,8 @@ pub(crate) struct Load {
 pub(crate) struct Wrote {
     /// Acknowledged writes by document, in order.
     pub(crate) written: BTreeMap<Key, Vec<Written>>,
-    /// What stands in the end.
-    pub(crate) live: BTreeMap<Key, Content>,
+    /// The version of what stands in the end.
+    pub(crate) live: BTreeMap<Key, i64>,
     /// How many writes.
     pub(crate) count: u64,
     /// In how long.
@@ -43,6 +43,13 @@ impl Wrote {
     /// Writes a second.
     pub(crate) fn rate(&self) -> f64 {
         self.count as f64 / self.lasted.as_secs_f64()
+    }
+
+    /// A document that the drill itself inserted, with version 1.
+    pub(crate) fn insert(&mut self, key: Key) {
+        self.written.insert(key.clone(), vec![Written { act: Act::Insert, version: 1 }]);
+        self.live.insert(key, 1);
+        self.count += 1;
     }
 }
 
@@ -92,7 +99,7 @@ impl Load {
         for history in &self.histories {
             let records = std::mem::take(&mut *history.records());
             wrote.written.extend(records.written);
-            wrote.live.extend(records.live);
+            wrote.live.extend(records.live.into_iter().map(|(key, content)| (key, content.version)));
             wrote.count += records.count;
         }
         Ok(wrote)

@@ -4,16 +4,27 @@
 //! the built programs ([`site::Site`]), under writers that know what they wrote ([`load::Load`]), and says of each
 //! promise what it saw. An error is a drill that could not be judged.
 
+mod broker;
 mod desk;
 mod drill;
+mod failover;
+mod history_lost;
+mod idle_roll;
+mod index;
 mod judge;
 mod load;
 mod mortal;
+mod oplog;
 mod producer_kills;
 mod reads;
 mod run;
+mod shelf;
 mod shuffles;
 mod site;
+mod snapshot;
+mod standby;
+mod structure;
+mod unbound;
 mod verdict;
 
 pub use drill::{Drill, Order};
@@ -26,6 +37,46 @@ pub const DRILLS: &[Drill] = &[
         name: "producer-kills",
         about: "kill -9 of the producer in mid-flow, again and again",
         run: |order, verdict| Box::pin(producer_kills::run(order, verdict)),
+    },
+    Drill {
+        name: "broker",
+        about: "kill -9 of the broker, and minutes without it",
+        run: |order, verdict| Box::pin(broker::run(order, verdict)),
+    },
+    Drill {
+        name: "unbound",
+        about: "a partition's queue is unbound for a minute",
+        run: |order, verdict| Box::pin(unbound::run(order, verdict)),
+    },
+    Drill {
+        name: "history-lost",
+        about: "deletes that MongoDB has forgotten when the producer comes back",
+        run: |order, verdict| Box::pin(history_lost::run(order, verdict)),
+    },
+    Drill {
+        name: "idle-roll",
+        about: "nothing watched changes while others fill the oplog",
+        run: |order, verdict| Box::pin(idle_roll::run(order, verdict)),
+    },
+    Drill {
+        name: "snapshot",
+        about: "a long first copy under writes, with kills",
+        run: |order, verdict| Box::pin(snapshot::run(order, verdict)),
+    },
+    Drill {
+        name: "failover",
+        about: "the primary is killed or steps down, also on idle streams",
+        run: |order, verdict| Box::pin(failover::run(order, verdict)),
+    },
+    Drill {
+        name: "standby",
+        about: "two producers, the active one killed, or paused and woken",
+        run: |order, verdict| Box::pin(standby::run(order, verdict)),
+    },
+    Drill {
+        name: "structure",
+        about: "drop, rename, $out and dropDatabase under changes",
+        run: |order, verdict| Box::pin(structure::run(order, verdict)),
     },
     Drill {
         name: "shuffles",

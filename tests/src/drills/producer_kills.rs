@@ -1,11 +1,11 @@
 //! kill -9 of the producer: first again and again at short distances, then with time to recover in between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::drill::Order;
 use super::judge::{percentiles, relayed};
@@ -31,7 +31,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     let mut random = StdRng::seed_from_u64(order.seed);
     let (kills, mut productive) = (order.amount(KILLS, 4), 0);
     for kill in 1..=kills {
-        let since = std::time::Instant::now();
+        let since = Instant::now();
         sleep(Duration::from_secs_f64(random.random_range(DISTANCE))).await;
         producer.kill9();
         productive += usize::from(site.ledger.news_since(since).is_some());
@@ -42,10 +42,10 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     let mut recoveries = Vec::new();
     for kill in 1..=timed {
         let rest = Instant::now() + BETWEEN_TIMED;
-        site.ledger.news(std::time::Instant::now(), PATIENCE).await.with_context(|| producer.log_tail())?;
-        tokio::time::sleep_until(rest).await;
+        site.ledger.news(Instant::now(), PATIENCE).await.with_context(|| producer.log_tail())?;
+        sleep(rest.saturating_duration_since(Instant::now())).await;
         producer.kill9();
-        let started = site.restart(&mut producer).await?.into_std();
+        let started = site.restart(&mut producer).await?;
         recoveries.push(site.ledger.news(started, PATIENCE).await.with_context(|| producer.log_tail())?);
         order.say(format!("timed kill {kill} of {timed}: new events after {:.2?}", recoveries[kill - 1]));
     }

@@ -1,6 +1,6 @@
 //! Where a drill takes place: a database, a virtual host, the ledger, and the programs to start there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bson::Document;
@@ -11,12 +11,11 @@ use local::Qdrant;
 use mongodb::{Client, Database};
 use shared::topology;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::drill::Order;
 use crate::chaos::checkpoint;
-use crate::chaos::entry::Entry;
 use crate::chaos::ledger::Ledger;
 use crate::service::Service;
 use crate::{mongodb, rabbitmq};
@@ -24,7 +23,7 @@ use crate::{mongodb, rabbitmq};
 /// Fewer than usual, so that each has much to do.
 pub(crate) const PARTITIONS: u16 = 4;
 /// Types that a producer relays if it is not told otherwise.
-const TYPES: usize = 4;
+const TYPES: [&str; 4] = ["users", "articles", "posts", "repositories"];
 /// How long anything may take that has no promise of its own.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -54,9 +53,17 @@ impl Site {
     /// # Errors
     /// A server does not answer.
     pub(crate) async fn new(order: &Order) -> Result<Self> {
+        Self::on_mongodb(order, mongodb().await.uri()).await
+    }
+
+    /// On a MongoDB of the drill's own, and a shared broker.
+    ///
+    /// # Errors
+    /// A server does not answer.
+    pub(crate) async fn on_mongodb(order: &Order, mongodb_uri: &str) -> Result<Self> {
         let vhost = format!("drill-{}", Uuid::new_v4().simple());
         let rabbitmq_uri = rabbitmq().await.create_vhost(&vhost).await?;
-        Self::over(order, mongodb().await.uri(), &rabbitmq_uri).await
+        Self::over(order, mongodb_uri, &rabbitmq_uri).await
     }
 
     /// On these servers.
@@ -113,10 +120,13 @@ impl Site {
     /// # Errors
     /// It is not in time.
     pub(crate) async fn swept(&self, producer: &Service) -> Result<()> {
-        let is_sweep = |entry: &Entry| matches!(entry, Entry::Barrier(barrier) if barrier.operation == "sweep");
-        let all = TYPES * usize::from(PARTITIONS);
-        let swept = || async { self.ledger.count_of(is_sweep) >= all };
+        let swept = || async { self.has_swept() };
         within(PATIENCE, "the first snapshot is swept", swept).await.with_context(|| producer.log_tail())
+    }
+
+    /// Whether there was a sweep of every type in every partition.
+    pub(crate) fn has_swept(&self) -> bool {
+        TYPES.iter().all(|collection| self.ledger.barriers("sweep", collection) >= usize::from(PARTITIONS))
     }
 
     /// The stored checkpoint.
@@ -124,14 +134,24 @@ impl Site {
         checkpoint::stored(&self.client, self.database.name()).await
     }
 
-    /// Starts a producer that was killed, and notes what was checkpointed, so that the ledger knows what may be repeated.
+    /// The clusterTime up to which the stored checkpoint speaks.
+    pub(crate) async fn reached(&self) -> Option<i64> {
+        self.checkpoint().await.as_ref().and_then(checkpoint::cluster_time)
+    }
+
+    /// Notes in the ledger what is checkpointed, so that it knows what may be repeated from here on.
+    pub(crate) async fn note(&self) {
+        if let Some(reached) = self.reached().await {
+            self.ledger.note_start(reached).await;
+        }
+    }
+
+    /// Starts a producer that was killed; when.
     ///
     /// # Errors
     /// It cannot be started.
     pub(crate) async fn restart(&self, producer: &mut Service) -> Result<Instant> {
-        if let Some(reached) = self.checkpoint().await.as_ref().and_then(checkpoint::cluster_time) {
-            self.ledger.note_start(reached).await;
-        }
+        self.note().await;
         let now = Instant::now();
         producer.launch()?;
         Ok(now)

@@ -1,4 +1,4 @@
-//! Each drill of `make chaos DRILL=…`, small.
+//! Each drill of `make chaos DRILL=…`, small: see docs/drills.md.
 
 use tests::drills::{Order, drill, named};
 use tests::installation;
@@ -12,6 +12,46 @@ async fn holds(name: &str, scale: f64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_of_the_producer_lose_invert_and_repeat_nothing_that_was_checkpointed() {
     holds("producer-kills", 0.03).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_and_an_outage_of_the_broker_lose_nothing_and_cost_no_memory() {
+    holds("broker", 0.01).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unbound_queue_is_told_and_nothing_of_it_is_lost() {
+    holds("unbound", 0.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletes_in_forgotten_history_are_found_by_the_resync() {
+    holds("history-lost", 0.02).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stream_does_not_age_with_what_others_write() {
+    holds("idle-roll", 0.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_with_kills_goes_on_and_no_row_beats_a_change() {
+    holds("snapshot", 0.02).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_primary_is_followed_at_once() {
+    holds("failover", 0.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_takes_over_and_a_zombie_does_nothing() {
+    holds("standby", 0.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_that_come_and_go_are_followed() {
+    holds("structure", 0.1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
