@@ -63,14 +63,14 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     let mut seen = Seen::default();
     let load = Load::start(&site, order, RATE).await?;
     for round in 0..2 * rounds {
-        let after = fail(&mut set, &site, &producer, &mut seen, failure(round)).await?;
+        let after = fail(&mut set, &site, &producer, &mut seen, failure(round), Duration::ZERO).await?;
         order.say(format!("{:?} under load: publishing {after:.2?} after a new primary", failure(round)));
         seen.busy.push(after);
     }
     let mut wrote = load.end().await?;
     for round in 0..2 * rounds {
-        sleep(order.lasting(IDLE, Duration::from_secs(3))).await;
-        let after = fail(&mut set, &site, &producer, &mut seen, failure(round)).await?;
+        let idle = order.lasting(IDLE, Duration::from_secs(3));
+        let after = fail(&mut set, &site, &producer, &mut seen, failure(round), idle).await?;
         order.say(format!("{:?} on an idle stream: publishing {after:.2?} after a new primary", failure(round)));
         seen.idle.push(after);
     }
@@ -106,21 +106,23 @@ fn failure(round: usize) -> Failure {
     if round.is_multiple_of(2) { Failure::Kill } else { Failure::StepDown }
 }
 
-/// One failure: how long after a new primary took a write that write was published.
+/// One failure, after nothing has happened for a while: how long after a new primary took a write that write was published.
 async fn fail(
     set: &mut ReplicaSet,
     site: &Site,
     producer: &Service,
     seen: &mut Seen,
     failure: Failure,
+    idle: Duration,
 ) -> Result<Duration> {
     within(PATIENCE, "all nodes are well", || async { all_well(&site.client).await.unwrap_or(false) }).await?;
+    sleep(idle).await;
     let (since, reopened) = (Instant::now(), producer.counter(REOPENED).await?);
     let former = set.primary().await?;
     match failure {
         Failure::Kill => set.nodes()[former].kill9().await?,
         Failure::StepDown => {
-            let step_down = doc! { "replSetStepDown": 20, "secondaryCatchUpPeriodSecs": 2 };
+            let step_down = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 2 };
             // It may end the connection with its office.
             timeout(Duration::from_secs(3), site.client.database("admin").run_command(step_down)).await.ok();
         }

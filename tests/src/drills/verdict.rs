@@ -11,6 +11,7 @@ pub struct Verdict {
     drill: &'static str,
     seed: u64,
     scale: f64,
+    part: Option<&'static str>,
     promises: Vec<Promise>,
     /// Set by the runner.
     pub(crate) lasted: Duration,
@@ -21,12 +22,18 @@ pub struct Verdict {
 impl Verdict {
     /// Nothing is known yet.
     pub(crate) fn new(drill: &'static str, seed: u64, scale: f64) -> Self {
-        Self { drill, seed, scale, promises: Vec::new(), lasted: Duration::ZERO, logs: String::new() }
+        Self { drill, seed, scale, part: None, promises: Vec::new(), lasted: Duration::ZERO, logs: String::new() }
+    }
+
+    /// The promises that follow are of this part of the drill.
+    pub(crate) fn part(&mut self, part: &'static str) {
+        self.part = Some(part);
     }
 
     /// A promise, the figures seen, and what speaks against it, a line each.
     pub(crate) fn judge(&mut self, what: impl Into<String>, seen: impl Into<String>, faults: Vec<String>) {
-        self.promises.push(Promise { what: what.into(), seen: seen.into(), faults });
+        let what = self.part.map_or_else(String::new, |part| format!("{part}: ")) + &what.into();
+        self.promises.push(Promise { what, seen: seen.into(), faults });
     }
 
     /// A promise that was kept or not, and the figures that say so.
