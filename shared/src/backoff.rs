@@ -7,6 +7,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::shutdown::CancellationToken;
 
+/// No wait is longer: a server that is back is not left waiting for us.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// Waits that grow from 100 ms to 5 s, with jitter, for ever. Make a new one after a success.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
@@ -15,7 +18,8 @@ impl Default for Backoff {
     fn default() -> Self {
         let schedule = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(5))
+            // Jitter adds up to as much again.
+            .with_max_delay(LONGEST / 2)
             .with_jitter()
             .without_max_times();
         Self(schedule.build())
@@ -39,7 +43,7 @@ impl Backoff {
 
     fn interval(&mut self) -> Duration {
         // Never empty: the schedule has no last attempt.
-        self.0.next().unwrap_or(Duration::from_secs(5))
+        self.0.next().unwrap_or(LONGEST)
     }
 }
 
@@ -60,10 +64,17 @@ mod tests {
         backoff.interval()
     }
 
+    /// The broker's return is noticed within the 10 s that a drill allows.
+    #[test]
+    fn no_wait_is_longer_than_5_s() {
+        let mut backoff = Backoff::default();
+        assert!((0..1000).all(|_| backoff.interval() <= LONGEST));
+    }
+
     #[tokio::test]
     async fn the_wait_is_short_again_after_what_lasted() {
         let ahead = Instant::now() + Duration::from_secs(60);
-        assert!(next_interval(ahead).await >= Duration::from_secs(5));
+        assert!(next_interval(ahead).await >= LONGEST / 2);
         assert!(next_interval(Instant::now() - 2 * LASTING).await < Duration::from_secs(1));
     }
 }

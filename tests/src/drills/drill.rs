@@ -21,6 +21,9 @@ pub struct Drill {
     pub run: for<'a> fn(&'a Order, &'a mut Verdict) -> Running<'a>,
 }
 
+/// From this scale on a drill has the machine to itself, and times count as they are.
+const FULL_ENOUGH: f64 = 0.2;
+
 /// How a drill is to be run.
 pub struct Order {
     /// Decides on every write, and on every choice that the drill makes.
@@ -42,6 +45,12 @@ impl Order {
     /// So long, shorter at a smaller scale.
     pub(crate) fn lasting(&self, full: Duration, least: Duration) -> Duration {
         full.mul_f64(self.scale).max(least)
+    }
+
+    /// What is allowed for something that must not take longer than `full`. A small run is one of several on a machine,
+    /// as in `make test`, and allows four times as much.
+    pub(crate) fn allowance(&self, full: Duration) -> Duration {
+        if self.scale < FULL_ENOUGH { full * 4 } else { full }
     }
 
     /// A line of progress.

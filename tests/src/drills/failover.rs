@@ -83,7 +83,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     for (what, durations) in [("under load", &seen.busy), ("on idle streams", &seen.idle)] {
         let longest = durations.iter().max().copied().unwrap_or_default();
         let what = format!("{what}, publishing within 5 s of a new primary");
-        verdict.hold(what, longest <= PUBLISHING_WITHIN, percentiles(durations).1);
+        verdict.hold(what, longest <= order.allowance(PUBLISHING_WITHIN), percentiles(durations).1);
     }
     let too_often = |reopened: &&Reopened| reopened.times > reopened.within.as_secs_f64().ceil() + 1.0;
     let faults = seen.reopened.iter().filter(too_often).map(ToString::to_string).collect();

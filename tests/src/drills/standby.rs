@@ -69,7 +69,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     for (what, durations) in [("killed", &take_overs), ("paused", &successions)] {
         let longest = durations.iter().max().copied().unwrap_or_default();
         let what = format!("the active one {what}, the standby publishes within 5 s");
-        verdict.hold(what, longest <= TAKEN_OVER_WITHIN, percentiles(durations).1);
+        verdict.hold(what, longest <= order.allowance(TAKEN_OVER_WITHIN), percentiles(durations).1);
     }
     let seen = format!("{times} woken after {PAUSE:?}, watched for {WATCHED:?} each");
     verdict.judge("a woken zombie neither publishes over a new connection nor moves the checkpoint", seen, zombies);

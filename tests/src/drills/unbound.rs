@@ -31,9 +31,12 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     site.ledger.unbind(queue.partition).await?;
     queue.unbind().await?;
     let since = Instant::now();
-    let alarmed = within(PATIENCE, "it says that it is not ready", || async { producer.ready().await.is_err() });
+    let alarmed = within(UNBOUND / 2, "it says that it is not ready", || async { producer.ready().await.is_err() });
     let alarm = alarmed.await.map(|()| since.elapsed());
-    order.say(format!("partition {} unbound; alarm: {alarm:.2?}", queue.partition));
+    order.say(match &alarm {
+        Ok(alarm) => format!("partition {} unbound; told after {alarm:.2?}", queue.partition),
+        Err(error) => error.to_string(),
+    });
     // What was confirmed before may still be written down; then it stands.
     sleep(Duration::from_secs(2)).await;
     let frozen = site.reached().await;
@@ -58,7 +61,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
         frozen.is_some() && frozen == still,
         format!("{unbound:.0?}, {returned} returns"),
     );
-    let in_time = alarm.as_ref().is_ok_and(|alarm| *alarm <= ALARM_WITHIN);
+    let in_time = alarm.as_ref().is_ok_and(|alarm| *alarm <= order.allowance(ALARM_WITHIN));
     let seen = match &alarm {
         Ok(alarm) => format!(
             "/readyz 503 after {alarm:.2?}: {}",
