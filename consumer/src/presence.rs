@@ -16,20 +16,24 @@ use crate::share::Share;
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Shows this share to others for as long as the connection lasts, and gives back what belongs to those that are there.
-pub(crate) async fn keep(connection: &Connection, share: Share, holdings: &Holdings, stop: CancellationToken) {
-    let (mut shown, mut warned) = (false, false);
-    while !stop.is_cancelled() {
-        if !shown {
-            shown = show(connection, share).await;
-            if !shown && !warned {
-                warned = true;
-                tracing::warn!(%share, "another instance has the same share and one of them stands by: \
-                    give each its own in CONSUMER_SHARE");
+/// A broker that is silent does not hold up the end.
+pub(crate) async fn keep(connection: &Connection, share: Share, holdings: &Holdings, stop: &CancellationToken) {
+    let looking = async {
+        let (mut shown, mut warned) = (false, false);
+        loop {
+            if !shown {
+                shown = show(connection, share).await;
+                if !shown && !warned {
+                    warned = true;
+                    tracing::warn!(%share, "another instance has the same share and one of them stands by: \
+                        give each its own in CONSUMER_SHARE");
+                }
             }
+            give_back(connection, share, holdings).await;
+            tokio::time::sleep(LOOK).await;
         }
-        give_back(connection, share, holdings).await;
-        tokio::select! { () = stop.cancelled() => {}, () = tokio::time::sleep(LOOK) => {} }
-    }
+    };
+    tokio::select! { () = stop.cancelled() => {}, () = looking => {} }
 }
 
 /// Gives back the partitions of those that are there to take them. Nobody is asked for while there is nothing to give.

@@ -150,7 +150,7 @@ impl Subscriptions {
     }
 
     async fn be_present(self: Arc<Self>, stop: CancellationToken) -> Result<(), PartitionError> {
-        presence::keep(&self.consuming, self.instance.share, &self.instance.holdings, stop).await;
+        presence::keep(&self.consuming, self.instance.share, &self.instance.holdings, &stop).await;
         Ok(())
     }
 }
