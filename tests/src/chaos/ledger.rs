@@ -42,6 +42,8 @@ struct Record {
     seen: HashSet<String>,
     /// Rows of snapshots, and how many of them came for the first time.
     rows: (usize, usize),
+    /// Notes of starts.
+    notes: usize,
     /// By operation and collection.
     barriers: BTreeMap<(String, String), usize>,
 }
@@ -58,7 +60,8 @@ impl Record {
             Entry::Barrier(barrier) if is_first => {
                 *self.barriers.entry((barrier.operation.clone(), barrier.collection.clone())).or_default() += 1;
             }
-            Entry::Barrier(_) | Entry::Change(_) | Entry::Start(_) => {}
+            Entry::Start(_) => self.notes += 1,
+            Entry::Barrier(_) | Entry::Change(_) => {}
         }
         self.recorded.push(Recorded { at: Instant::now(), is_first, entry });
     }
@@ -116,9 +119,11 @@ impl Ledger {
         bind(&channel(&self.uri).await?, partition).await
     }
 
-    /// Notes that a producer starts, behind all that was published before. A broker that is away takes no note, and
-    /// then nothing is asked of the repeats after it.
+    /// Notes that a producer starts, behind all that was published before, and waits until the note has been read: what
+    /// comes then was published since. A broker that is away takes no note, and then nothing is asked of the repeats
+    /// after it.
     pub(crate) async fn note_start(&self, checkpoint: i64) {
+        let notes = locked(&self.record).notes;
         let note = async {
             let channel = channel(&self.uri).await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -127,7 +132,14 @@ impl Ledger {
             channel.basic_publish("".into(), QUEUE.into(), options, note.as_bytes(), properties).await?.await?;
             anyhow::Ok(())
         };
-        timeout(Duration::from_secs(2), note).await.ok();
+        if let Ok(Ok(())) = timeout(Duration::from_secs(2), note).await {
+            let read = async {
+                while locked(&self.record).notes == notes {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            };
+            timeout(Duration::from_secs(10), read).await.ok();
+        }
     }
 
     /// All that was recorded so far.

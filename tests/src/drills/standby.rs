@@ -21,8 +21,6 @@ const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(6);
 /// How long a zombie is watched once it has woken.
 const WATCHED: Duration = Duration::from_secs(3);
-/// What the dead one published last is in the ledger after so long.
-const IN_FLIGHT: Duration = Duration::from_millis(200);
 const CONFIRMED: &str = "twin_producer_events_confirmed_total";
 
 /// A producer and its own way to the broker.
@@ -103,12 +101,11 @@ async fn active(site: &Site, instances: &[Instance; 2]) -> Result<usize> {
     }
 }
 
-/// The active one has just been stopped: how long until something new is published that is not its own.
+/// The active one has just been stopped: how long until something new is published that is not its own, which is all
+/// that comes behind a note.
 async fn published_anew(site: &Site) -> Result<Duration> {
     let stopped = Instant::now();
     site.note().await;
-    let in_flight = IN_FLIGHT.saturating_sub(stopped.elapsed());
-    sleep(in_flight).await;
     let from = Instant::now();
     Ok(site.ledger.news(from, PATIENCE).await? + (from - stopped))
 }
