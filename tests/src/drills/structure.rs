@@ -80,7 +80,9 @@ impl Scene<'_> {
         };
         self.expect(verdict, "$out", &[("drop", "repositories"), ("sweep", "repositories")], out).await?;
         let all = WATCHED.map(|collection| ("drop", collection));
-        self.expect(verdict, "dropDatabase", &all, || async { Ok(database.drop().await?) }).await
+        self.expect(verdict, "dropDatabase", &all, || async { Ok(database.drop().await?) }).await?;
+        sleep(self.order.lasting(BETWEEN, Duration::from_secs(2))).await;
+        Ok(())
     }
 
     /// Does it under changes, and waits for what must arrive because of it.
