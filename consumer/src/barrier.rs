@@ -97,5 +97,5 @@ impl<S: VectorStore> Synchronizer<S> {
 
 fn is_older(standing: &Standing, barrier: Barrier) -> bool {
     let buried = standing.deleted && standing.revision() == barrier.tombstone_revision();
-    standing.stored.is_some() && standing.revision() < barrier.revision && !buried
+    (standing.stored.is_some() || standing.damaged) && standing.revision() < barrier.revision && !buried
 }

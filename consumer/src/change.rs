@@ -21,16 +21,21 @@ pub struct Message {
 impl Message {
     /// How often it was delivered, this time included: a quorum queue counts those before.
     pub fn attempts(&self) -> u32 {
-        let headers = self.properties.headers().as_ref();
-        let before = match headers.and_then(|headers| headers.inner().get("x-delivery-count")) {
-            Some(AMQPValue::LongLongInt(count)) => u32::try_from(*count).unwrap_or(0),
-            Some(AMQPValue::LongInt(count)) => u32::try_from(*count).unwrap_or(0),
-            Some(AMQPValue::LongUInt(count)) => *count,
-            _ => 0,
-        };
-        // The queues' own limit: what is higher was not counted by a broker.
-        if before > DELIVERY_LIMIT { 1 } else { before + 1 }
+        attempts(&self.properties)
     }
+}
+
+/// As [`Message::attempts`]. The header is not there on a first delivery.
+pub(crate) fn attempts(properties: &BasicProperties) -> u32 {
+    let headers = properties.headers().as_ref();
+    let before = match headers.and_then(|headers| headers.inner().get("x-delivery-count")) {
+        Some(AMQPValue::LongLongInt(count)) => u32::try_from(*count).unwrap_or(0),
+        Some(AMQPValue::LongInt(count)) => u32::try_from(*count).unwrap_or(0),
+        Some(AMQPValue::LongUInt(count)) => *count,
+        _ => 0,
+    };
+    // The queues' own limit: what is higher was not counted by a broker.
+    if before > DELIVERY_LIMIT { 1 } else { before + 1 }
 }
 
 /// The last event of one document in a batch.

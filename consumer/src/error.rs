@@ -24,10 +24,10 @@ pub enum StoreError {
     #[error("stopped while waiting for the store")]
     Interrupted,
     /// Still failing after the time that we wait for a store.
-    #[error("the store has not answered for {minutes} minutes: {last}")]
+    #[error("the store has not answered for {seconds} s: {last}")]
     Away {
         /// How long it was tried.
-        minutes: u64,
+        seconds: u64,
         /// The last failure.
         last: Box<StoreError>,
     },

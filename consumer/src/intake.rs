@@ -13,6 +13,7 @@ use shared::{ChangeEvent, Identity, Subject};
 use crate::barrier::Barrier;
 use crate::change::{Change, Message};
 use crate::error::PartitionError;
+use crate::quarantine::is_suspect;
 
 /// Documents in a batch: enough to fill the model's batches, few enough to be searchable soon.
 pub(crate) const MAX_DOCUMENTS: u16 = 64;
@@ -24,7 +25,9 @@ pub(crate) enum Batch {
     /// Documents, and messages that are no change event.
     Documents(Documents),
     /// A barrier, alone.
-    Barrier(Barrier, DeliveryTag),
+    Barrier(Barrier, Box<Message>, DeliveryTag),
+    /// A message that may be what ended its consumers, alone and not decoded yet.
+    Suspect(Box<Delivery>),
 }
 
 impl Batch {
@@ -32,15 +35,16 @@ impl Batch {
     pub(crate) fn last(&self) -> DeliveryTag {
         match self {
             Self::Documents(documents) => documents.last,
-            Self::Barrier(_, tag) => *tag,
+            Self::Barrier(_, _, tag) => *tag,
+            Self::Suspect(delivery) => delivery.delivery_tag,
         }
     }
 
-    /// Its changes.
+    /// Its changes, where it is decoded.
     pub(crate) fn changes(&self) -> &[Change] {
         match self {
             Self::Documents(documents) => &documents.changes,
-            Self::Barrier(..) => &[],
+            Self::Barrier(..) | Self::Suspect(_) => &[],
         }
     }
 }
@@ -102,8 +106,17 @@ impl Intake {
         let mut next = Some(first);
         while let Some(delivery) = next {
             let tag = delivery.delivery_tag;
+            if is_suspect(&delivery.properties) {
+                if documents.last == 0 {
+                    return Ok(Batch::Suspect(Box::new(delivery)));
+                }
+                self.held = Some(delivery);
+                break;
+            }
             match decode(&delivery, self.partition) {
-                Decoded::Barrier(barrier) if documents.last == 0 => return Ok(Batch::Barrier(barrier, tag)),
+                Decoded::Barrier(barrier) if documents.last == 0 => {
+                    return Ok(Batch::Barrier(barrier, Box::new(message(&delivery)), tag));
+                }
                 Decoded::Barrier(_) => {
                     self.held = Some(delivery);
                     break;
@@ -119,6 +132,19 @@ impl Intake {
         }
         Ok(Batch::Documents(documents))
     }
+}
+
+/// One delivery as a batch of its own.
+pub(crate) fn alone(delivery: &Delivery, partition: u16) -> Batch {
+    let mut documents = Documents { last: delivery.delivery_tag, ..Documents::default() };
+    match decode(delivery, partition) {
+        Decoded::Barrier(barrier) => {
+            return Batch::Barrier(barrier, Box::new(message(delivery)), delivery.delivery_tag);
+        }
+        Decoded::Change(change, bytes) => documents.push(*change, bytes),
+        Decoded::Undecodable(error) => documents.undecodable.push((message(delivery), error)),
+    }
+    Batch::Documents(documents)
 }
 
 enum Decoded {
@@ -150,7 +176,7 @@ fn decode(delivery: &Delivery, partition: u16) -> Decoded {
     }
 }
 
-fn message(delivery: &Delivery) -> Message {
+pub(crate) fn message(delivery: &Delivery) -> Message {
     Message { body: Arc::new(delivery.data.clone()), properties: delivery.properties.clone() }
 }
 

@@ -4,14 +4,18 @@
 //! `sync` applies it (`prepare` → `clean` → `chunk`, `plan`, `vectors`, `store`), `settlement` acknowledges it.
 
 mod barrier;
+mod binding;
 mod change;
 mod chunk;
 mod clean;
+mod command_error;
+mod dead_letters;
 mod error;
 mod holdings;
 mod in_flight;
 mod intake;
 mod janitor;
+mod origin;
 mod partition;
 mod patience;
 mod plan;
@@ -19,18 +23,24 @@ mod prepare;
 mod presence;
 mod pulse;
 mod qdrant_store;
+mod quarantine;
 mod service;
 mod settings;
 mod settlement;
 mod share;
+mod source;
 mod store;
 mod subscriptions;
 mod sync;
 mod telemetry;
 mod vectors;
+mod verify;
 
 pub use barrier::Barrier;
+pub use binding::{SourceSettings, source};
 pub use change::{Change, Message, coalesce};
+pub use command_error::CommandError;
+pub use dead_letters::{DeadLettersCommand, dead_letters};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
 pub use partition::Partition;
@@ -41,3 +51,4 @@ pub use settings::ConsumerSettings;
 pub use store::{Standing, Swap, VectorStore};
 pub use sync::{DeadLetters, Synchronizer};
 pub use vectors::Vectors;
+pub use verify::{VerifySettings, verify};

@@ -1,8 +1,10 @@
 //! One partition: the loop of this service. Take a batch, apply it, settle it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
@@ -10,12 +12,14 @@ use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
 use crate::holdings::Holdings;
-use crate::intake::{Batch, Documents, Intake, MAX_DOCUMENTS};
+use crate::intake::{self, Batch, Documents, Intake, MAX_DOCUMENTS};
 use crate::patience::Patience;
+use crate::quarantine::{self, Verdict};
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
@@ -60,6 +64,21 @@ impl<S: VectorStore + 'static> Partition<S> {
             PartitionDeadLetters { channel: publishing, partition: number, patience: synchronizer.patience().clone() };
         let partition = Self { channel, synchronizer, dead_letters, holdings, give_back: CancellationToken::new() };
         Ok((partition, Intake::new(deliveries, number)))
+    }
+
+    /// Subscribes to one partition and runs it, as the service does with each of its share.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn consume(
+        number: u16,
+        connection: &Connection,
+        publishing: Channel,
+        synchronizer: Arc<Synchronizer<S>>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), PartitionError> {
+        let (partition, intake) = Self::subscribe(number, connection, publishing, synchronizer, Arc::default()).await?;
+        Box::pin(partition.run(intake, shutdown)).await
     }
 
     /// Which partition.
@@ -112,20 +131,81 @@ impl<S: VectorStore + 'static> Partition<S> {
                 settlement.until_disjoint(&about).await?;
                 settlement.begin(last, about, self.apply(documents));
             }
-            Batch::Barrier(barrier, tag) => {
+            Batch::Barrier(barrier, message, tag) => {
                 // A barrier speaks of all that came before it: that must be settled, not just begun.
                 settlement.drain().await?;
                 tracing::info!(?barrier, "barrier");
-                let stale = self.synchronizer.pass(barrier).await?;
+                let stale = match self.synchronizer.refuses(&message).await? {
+                    Some(postmark) => self.turn_away(&message, postmark).await?,
+                    None => self.synchronizer.pass(barrier).await?,
+                };
                 settlement.push(tag, stale);
             }
+            Batch::Suspect(delivery) => self.try_alone(&delivery, settlement).await?,
         }
         Ok(())
     }
 
-    async fn apply(&self, documents: Documents) -> Result<std::collections::BTreeSet<uuid::Uuid>, PartitionError> {
+    /// Takes a suspect with nothing else being applied, so that only its own crash is counted against it. (What waits for
+    /// its grace is applied.) A trial that ends in order, though with an error, is no crash.
+    async fn try_alone<'a>(
+        &'a self,
+        delivery: &Delivery,
+        settlement: &mut Settlement<'a, S>,
+    ) -> Result<(), PartitionError> {
+        settlement.until_applied().await?;
+        let (number, message) = (self.dead_letters.partition, intake::message(delivery));
+        let name = quarantine::name_of(&message);
+        let trials = self.synchronizer.trials(number, &name).await?;
+        tracing::warn!(trials, attempts = message.attempts(), "redelivered again and again, taken alone");
+        self.synchronizer.set_trials(number, &name, trials + 1).await?;
+        let tried = async {
+            match Verdict::after(trials) {
+                // Boxed: the step is what called us.
+                Verdict::Try => Box::pin(self.step(intake::alone(delivery, number), settlement)).await?,
+                verdict => {
+                    let stale = self.bury(delivery, &message, verdict).await?;
+                    settlement.push(delivery.delivery_tag, stale);
+                }
+            }
+            settlement.until_applied().await
+        };
+        let ended = tried.await;
+        let before = if ended.is_ok() { 0 } else { trials };
+        if let Err(error) = self.synchronizer.set_trials(number, &name, before).await {
+            tracing::warn!(%error, "a trial that was no crash is counted as one");
+        }
+        ended
+    }
+
+    /// A suspect that was tried often enough becomes a dead letter.
+    async fn bury(
+        &self,
+        delivery: &Delivery,
+        message: &Message,
+        verdict: Verdict,
+    ) -> Result<BTreeSet<Uuid>, PartitionError> {
+        if verdict == Verdict::Condemn
+            && let Batch::Documents(mut documents) = intake::alone(delivery, self.dead_letters.partition)
+            && let Some(change) = documents.changes.pop()
+        {
+            return match self.synchronizer.refuses(message).await? {
+                Some(postmark) => self.turn_away(message, postmark).await,
+                None => self.synchronizer.condemn(change, quarantine::charge(), &self.dead_letters).await,
+            };
+        }
+        self.turn_away(message, quarantine::postmark(message)).await
+    }
+
+    /// A message that is applied to nothing becomes a dead letter.
+    async fn turn_away(&self, message: &Message, postmark: Postmark) -> Result<BTreeSet<Uuid>, PartitionError> {
+        tracing::warn!(reason = postmark.reason, error = postmark.error, "dead letter");
+        self.dead_letters.send(message, postmark).await?;
+        Ok(BTreeSet::new())
+    }
+
+    async fn apply(&self, documents: Documents) -> Result<BTreeSet<Uuid>, PartitionError> {
         for (message, error) in documents.undecodable {
-            tracing::warn!(%error, "dead letter");
             let postmark = Postmark {
                 reason: "undecodable",
                 stage: "decode",
@@ -133,10 +213,17 @@ impl<S: VectorStore + 'static> Partition<S> {
                 attempts: message.attempts(),
                 partition: None,
             };
-            self.dead_letters.send(&message, postmark).await?;
+            self.turn_away(&message, postmark).await?;
         }
         let deliveries = documents.changes.len();
-        let stale = self.synchronizer.apply(coalesce(documents.changes), &self.dead_letters).await?;
+        let mut ours = Vec::with_capacity(deliveries);
+        for change in documents.changes {
+            match self.synchronizer.refuses(&change.message).await? {
+                Some(postmark) => drop(self.turn_away(&change.message, postmark).await?),
+                None => ours.push(change),
+            }
+        }
+        let stale = self.synchronizer.apply(coalesce(ours), &self.dead_letters).await?;
         telemetry::applied(deliveries);
         Ok(stale)
     }

@@ -2,10 +2,11 @@
 //! consumer is to end. What is not acknowledged is delivered again.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::Backoff;
 use shared::shutdown::CancellationToken;
+use tokio::time::Instant;
 
 use crate::error::{Fault, StoreError};
 use crate::telemetry;
@@ -19,13 +20,19 @@ const DRAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Patience {
     shutdown: CancellationToken,
+    limit: Duration,
     drain: Duration,
 }
 
 impl Patience {
     /// Patience until `shutdown`.
     pub(crate) fn new(shutdown: CancellationToken) -> Self {
-        Self { shutdown, drain: DRAIN }
+        Self { shutdown, limit: PATIENCE, drain: DRAIN }
+    }
+
+    /// The same, waiting for so long.
+    pub(crate) fn lasting(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Tries until the store answers, for ten minutes at most. Permanent faults are returned at once.
@@ -46,8 +53,8 @@ impl Patience {
                 Some(Err(error)) if error.fault() == Fault::Permanent => return Err(error),
                 Some(Err(error)) => error,
             };
-            if since.elapsed() > PATIENCE {
-                return Err(StoreError::Away { minutes: PATIENCE.as_secs() / 60, last: Box::new(error) });
+            if since.elapsed() > self.limit {
+                return Err(StoreError::Away { seconds: self.limit.as_secs(), last: Box::new(error) });
             }
             telemetry::retried();
             tracing::warn!(%error, what, "store request failed, trying again");
@@ -83,7 +90,7 @@ mod tests {
     fn impatient() -> Patience {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        Patience { shutdown, drain: Duration::from_millis(10) }
+        Patience { shutdown, limit: PATIENCE, drain: Duration::from_millis(10) }
     }
 
     /// A wait that shutdown does not end is one of minutes.
@@ -116,5 +123,16 @@ mod tests {
         });
         assert!(interrupted(outcome).await);
         assert_eq!(attempts, 1);
+    }
+
+    /// The deliveries are given back then; until that they are held, and nothing is at fault.
+    #[tokio::test]
+    async fn a_store_that_stays_away_is_given_up_after_the_limit() {
+        let (patience, since) = (Patience::new(CancellationToken::new()), Instant::now());
+        assert_eq!(patience.limit, Duration::from_secs(600));
+        let patience = patience.lasting(Duration::from_millis(200));
+        let outcome: Result<(), _> = patience.ask("test", async || Err(away())).await;
+        assert!(matches!(outcome, Err(StoreError::Away { .. })), "{outcome:?}");
+        assert!(since.elapsed() >= Duration::from_millis(200));
     }
 }

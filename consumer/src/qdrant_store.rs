@@ -1,7 +1,9 @@
 //! The vector store on Qdrant. Every write waits until it is durable.
 
+mod notes;
 mod page;
 mod record;
+mod survey;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -106,8 +108,8 @@ impl QdrantStore {
 
     /// The filter holds back *updates* only; a record whose id is new is inserted whatever it says.
     async fn swap_page(&self, collection: &str, swaps: &[&Swap]) -> Result<(), StoreError> {
-        // An empty `should` would match everything: the nil id, which no record has, matches nothing.
-        let mut unchanged: Vec<Condition> = vec![Condition::has_id([PointId::from(Uuid::nil())])];
+        // What cannot be read stands for nothing. (An empty `should` would match everything.)
+        let mut unchanged: Vec<Condition> = vec![unreadable()];
         unchanged.extend(swaps.iter().filter_map(|swap| {
             let id = PointId::from(swap.identity.manifest_id());
             // Equality of integers is exact; a range would compare doubles.
@@ -118,10 +120,17 @@ impl QdrantStore {
         self.upsert(collection, points, Some(Filter::should(unchanged))).await
     }
 
+    /// What is left to tell the order by where a record cannot be read: nothing older than this may stand in its place.
+    async fn newest_chunk(&self, identity: &Identity) -> Result<Option<Revision>, StoreError> {
+        let chunks =
+            if identity.document_type == DocumentType::Users { Vec::new() } else { self.chunks_of(identity).await? };
+        Ok(chunks.into_iter().map(|(_, revision)| revision).max())
+    }
+
     async fn floor(&self, document_type: DocumentType, partition: u16) -> Result<Option<Revision>, StoreError> {
         let id = floor_id(document_type, partition);
         let points = self.get(self.records(document_type), BTreeSet::from([id]), &["revision"]).await?;
-        points.get(&id).map(revision_of).transpose()
+        Ok(points.get(&id).and_then(revision_of))
     }
 }
 
@@ -134,12 +143,15 @@ impl VectorStore for QdrantStore {
             let ids = ours().flat_map(|id| [id.manifest_id(), self.floor_of(id)]).collect();
             let points = self.get(self.records(first.document_type), ids, &STANDING_FIELDS).await?;
             for identity in ours() {
-                let floor = points.get(&self.floor_of(identity)).map(revision_of).transpose()?;
+                let mut floor = points.get(&self.floor_of(identity)).and_then(revision_of);
                 let record = points.get(&identity.manifest_id());
-                let stored = record.map(revision_of).transpose().inspect_err(|_| unreadable(identity))?;
+                let stored = record.and_then(revision_of);
                 let deleted = record.is_some_and(is_deleted);
                 let manifest = record.filter(|_| !users).map(manifest_of);
-                let damaged = matches!(manifest, Some(None));
+                let damaged = matches!(manifest, Some(None)) || (record.is_some() && stored.is_none());
+                if record.is_some() && stored.is_none() {
+                    floor = floor.max(self.newest_chunk(identity).await?);
+                }
                 let standing = Standing { stored, floor, deleted, manifest: manifest.flatten(), damaged };
                 standings.insert(identity.clone(), standing);
             }
@@ -242,6 +254,18 @@ impl VectorStore for QdrantStore {
         Ok(())
     }
 
+    async fn bind(&self, source: &str) -> Result<String, StoreError> {
+        self.bound_to(source).await
+    }
+
+    async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
+        self.noted_trials(partition, message).await
+    }
+
+    async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
+        self.note_trials(partition, message, trials).await
+    }
+
     async fn raise_floor(
         &self,
         document_type: DocumentType,
@@ -259,7 +283,7 @@ impl VectorStore for QdrantStore {
             let payload = Payload::try_from(fields).map_err(|_| StoreError::Damaged("floor"))?;
             let as_read = match standing {
                 Some(floor) => Condition::matches("revision", floor.get()),
-                None => Condition::has_id([PointId::from(Uuid::nil())]),
+                None => unreadable(),
             };
             let point = record_point(id, payload);
             self.upsert(self.records(document_type), vec![point], Some(Filter::must([as_read]))).await?;

@@ -62,7 +62,7 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
 }
 
 /// Changes with anything that changes a chunk: model, cleaning, chunking, sparse weights.
-fn fingerprint(meta: &IndexMeta) -> String {
+pub(crate) fn fingerprint(meta: &IndexMeta) -> String {
     format!("{:032x}", xxh3_128(format!("{}\0{PIPELINE}", meta.model_fingerprint).as_bytes()))
 }
 

@@ -110,6 +110,15 @@ impl<'a, S: VectorStore> Settlement<'a, S> {
         Ok(())
     }
 
+    /// Waits until nothing is being applied. What is applied may still wait for its stale chunks to go.
+    pub(crate) async fn until_applied(&mut self) -> Result<(), PartitionError> {
+        while !self.in_flight.is_empty() {
+            let progress = self.progress().await?;
+            self.ack(progress).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until the oldest batch is settled, and gives its last delivery, or until one is applied; never where there
     /// is none. Dropping the future loses nothing.
     pub(crate) async fn progress(&mut self) -> Result<Option<DeliveryTag>, PartitionError> {

@@ -91,6 +91,21 @@ pub trait VectorStore: Send + Sync {
     /// Removes each of these tombstones that still stands at its revision.
     fn purge(&self, tombstones: &[(Identity, Revision)]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// The source that the index is of: this one, if none was recorded before.
+    fn bind(&self, source: &str) -> impl Future<Output = Result<String, StoreError>> + Send;
+
+    /// How many trials of the message of this name in this partition were begun and not ended in order, by what
+    /// [`Self::set_trials`] said.
+    fn trials(&self, partition: u16, message: &str) -> impl Future<Output = Result<u32, StoreError>> + Send;
+
+    /// Writes down how many trials of a message were begun and not ended in order.
+    fn set_trials(
+        &self,
+        partition: u16,
+        message: &str,
+        trials: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// Raises the floor of a type and partition to at least `revision`.
     fn raise_floor(
         &self,

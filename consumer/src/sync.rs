@@ -12,15 +12,17 @@ mod write;
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
+use std::time::Duration;
 
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
-use shared::{ChangeEvent, DocumentType, Identity};
+use shared::{ChangeEvent, DocumentType, Identity, Operation};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
 use crate::clean::bounded;
 use crate::error::{PartitionError, StoreError};
+use crate::origin::Origin;
 use crate::patience::Patience;
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
@@ -44,6 +46,7 @@ pub struct Synchronizer<S> {
     vectors: Vectors,
     fingerprint: String,
     patience: Patience,
+    origin: Origin,
 }
 
 /// A change on its way through the protocol.
@@ -53,6 +56,8 @@ struct Work {
     leftovers: bool,
     /// Known once the change was found to be newer than what stands.
     content: Option<Content>,
+    /// Why it must not be tried at all.
+    charge: Option<Unindexable>,
     /// Ids written in *any* attempt: a lost compare-and-set must not forget what it wrote.
     written: BTreeSet<Uuid>,
 }
@@ -75,7 +80,13 @@ impl<S: VectorStore> Synchronizer<S> {
     /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others. After `shutdown` it waits
     /// no more for a store that is away.
     pub fn new(store: S, vectors: Vectors, fingerprint: String, shutdown: CancellationToken) -> Self {
-        Self { store, vectors, fingerprint, patience: Patience::new(shutdown) }
+        Self { store, vectors, fingerprint, patience: Patience::new(shutdown), origin: Origin::default() }
+    }
+
+    /// The same, giving the store less time than the ten minutes.
+    #[must_use]
+    pub fn waiting(self, limit: Duration) -> Self {
+        Self { patience: self.patience.lasting(limit), ..self }
     }
 
     /// How long others are waited for.
@@ -97,8 +108,28 @@ impl<S: VectorStore> Synchronizer<S> {
         changes: Vec<Change>,
         dead_letters: &impl DeadLetters,
     ) -> Result<BTreeSet<Uuid>, PartitionError> {
+        self.work_off(changes.into_iter().map(Work::from).collect(), dead_letters).await
+    }
+
+    /// A change that must not be tried any more becomes a dead letter, and its document's record says why.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub(crate) async fn condemn(
+        &self,
+        change: Change,
+        charge: Unindexable,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<BTreeSet<Uuid>, PartitionError> {
+        self.work_off(vec![Work { charge: Some(charge), ..Work::from(change) }], dead_letters).await
+    }
+
+    async fn work_off(
+        &self,
+        mut open: Vec<Work>,
+        dead_letters: &impl DeadLetters,
+    ) -> Result<BTreeSet<Uuid>, PartitionError> {
         let mut stale = BTreeSet::new();
-        let mut open: Vec<Work> = changes.into_iter().map(Work::from).collect();
         while !open.is_empty() {
             let reading = stage("read");
             let standings = self.read(open.iter().map(Work::identity)).await?;
@@ -139,6 +170,24 @@ impl<S: VectorStore> Synchronizer<S> {
         Ok(open)
     }
 
+    /// Why a message is not for this index, if it is not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn refuses(&self, message: &Message) -> Result<Option<Postmark>, StoreError> {
+        self.origin.refuses(message, &self.store, &self.patience).await
+    }
+
+    /// As [`VectorStore::trials`].
+    pub(crate) async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
+        self.patience.ask("read trials", || self.store.trials(partition, message)).await
+    }
+
+    /// As [`VectorStore::set_trials`].
+    pub(crate) async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
+        self.patience.ask("write trials", || self.store.set_trials(partition, message, trials)).await
+    }
+
     pub(crate) async fn read(
         &self,
         identities: impl Iterator<Item = &Identity>,
@@ -156,9 +205,10 @@ impl<S: VectorStore> Synchronizer<S> {
         dead_letters: &impl DeadLetters,
     ) -> Result<(Work, Plan), PartitionError> {
         let _preparing = stage("prepare");
-        let content = match work.content.take() {
-            Some(content) => content,
-            None => match self.content_of(&mut work.change).await? {
+        let content = match (work.content.take(), work.charge.take()) {
+            (Some(content), _) => content,
+            (None, Some(charge)) => refuse(&work, charge, dead_letters).await?,
+            (None, None) => match self.content_of(&mut work.change).await? {
                 Ok(content) => content,
                 Err(fault) => refuse(&work, fault, dead_letters).await?,
             },
@@ -260,7 +310,12 @@ impl<S: VectorStore> Synchronizer<S> {
 
 impl From<Change> for Work {
     fn from(change: Change) -> Self {
-        Self { leftovers: change.redelivered, change, content: None, written: BTreeSet::new() }
+        // A resync by keys is asked for where something is amiss: what no record lists has to go too. It relays what is
+        // there as repairs, and what is not as deletes at T0.
+        let event = &change.event;
+        let by_key = event.repair || (event.operation == Operation::Delete && event.revision.index() == 0);
+        let leftovers = change.redelivered || by_key;
+        Self { leftovers, change, content: None, charge: None, written: BTreeSet::new() }
     }
 }
 

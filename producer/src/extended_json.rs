@@ -1,22 +1,10 @@
-//! BSON → relaxed extended JSON, the form in which documents travel.
+//! BSON → relaxed extended JSON. The form in which documents travel is [`shared::extended_json`].
 //!
 //! Source: <https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/>.
 
-use bson::{Bson, DateTime, Document, RawDocument, Utf8Lossy};
-use serde_json::{Map, Value};
-
-/// The document as the driver's. Bytes in strings that are not UTF-8, which MongoDB stores without a word, become
-/// U+FFFD: a document whose text is damaged in one place is still worth finding by the rest.
-pub(crate) fn read(raw: &RawDocument) -> Result<Document, bson::error::Error> {
-    let Utf8Lossy(document) = Utf8Lossy::<Document>::try_from(raw)?;
-    Ok(document)
-}
-
-/// The document without its `_id`, as it travels.
-pub(crate) fn document(mut document: Document) -> Map<String, Value> {
-    document.remove("_id");
-    document.into_iter().map(|(name, value)| (name, value.into_relaxed_extjson())).collect()
-}
+use bson::{Bson, DateTime};
+use serde_json::Value;
+pub(crate) use shared::extended_json::{document, read};
 
 /// RFC 3339 with milliseconds, also where they are zero.
 pub(crate) fn rfc3339(time: DateTime) -> String {
@@ -36,7 +24,7 @@ pub(crate) fn value(value: Bson) -> Value {
 mod tests {
     use super::*;
     use bson::spec::BinarySubtype;
-    use bson::{Binary, doc, rawdoc};
+    use bson::{Binary, Document, doc, rawdoc};
     use serde_json::json;
 
     fn converted(source: Document) -> Value {

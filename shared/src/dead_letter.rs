@@ -1,6 +1,6 @@
 //! Dead letters: what could not be applied, with the reason beside the untouched content.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -84,7 +84,9 @@ fn enveloped(original: &BasicProperties, postmark: &Postmark) -> BasicProperties
     for (name, value) in headers.inner().iter().filter(|(name, _)| !matches!(name.as_str(), "CC" | "BCC")) {
         kept.insert(name.clone(), value.clone());
     }
-    let mut properties = BasicProperties::default().with_headers(stamp(kept, postmark)).with_delivery_mode(2);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let headers = stamp(kept, postmark);
+    let mut properties = BasicProperties::default().with_headers(headers).with_delivery_mode(2).with_timestamp(now);
     if let Some(content_type) = original.content_type() {
         properties = properties.with_content_type(content_type.clone());
     }

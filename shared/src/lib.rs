@@ -6,6 +6,7 @@ pub mod body;
 mod change_event;
 pub mod dead_letter;
 pub mod embedding;
+pub mod extended_json;
 pub mod health;
 mod identity;
 pub mod index;

@@ -10,8 +10,8 @@ pub const EXCHANGE: &str = "twin.changes";
 pub const DEAD_LETTERS: &str = "twin.dead-letters";
 
 /// Quorum queues count deliveries. The limit is there only because without one RabbitMQ 3.x requeues to the back,
-/// which would break the order. It is never meant to be reached: a message that keeps crashing its consumer holds up its
-/// partition until a person sees to it.
+/// which would break the order. It is never meant to be reached: the consumer itself puts a message that keeps crashing it in
+/// quarantine, and a dead letter may be looked at as often.
 pub const DELIVERY_LIMIT: u32 = 1_000_000;
 
 /// Queue of a partition.
@@ -24,7 +24,7 @@ pub fn partition_queue(partition: u16) -> String {
 /// # Errors
 /// As the broker answers: `PRECONDITION_FAILED` where something of that name exists with other arguments.
 pub async fn declare(channel: &Channel, partitions: u16) -> lapin::Result<()> {
-    declare_queue(channel, DEAD_LETTERS, quorum_arguments()).await?;
+    declare_dead_letters(channel).await?;
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
     channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Direct, durable, FieldTable::default()).await?;
     for partition in 0..partitions {
@@ -35,6 +35,14 @@ pub async fn declare(channel: &Channel, partitions: u16) -> lapin::Result<()> {
         channel.queue_bind(queue.into(), EXCHANGE.into(), key.into(), options, arguments).await?;
     }
     Ok(())
+}
+
+/// Declares the dead-letter queue alone. Idempotent.
+///
+/// # Errors
+/// As [`declare`].
+pub async fn declare_dead_letters(channel: &Channel) -> lapin::Result<()> {
+    declare_queue(channel, DEAD_LETTERS, quorum_arguments()).await
 }
 
 async fn declare_queue(channel: &Channel, name: &str, arguments: FieldTable) -> lapin::Result<()> {

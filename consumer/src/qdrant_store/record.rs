@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use qdrant_client::Payload;
-use qdrant_client::qdrant::{PointStruct, RetrievedPoint, Value, Vector};
+use qdrant_client::qdrant::{Condition, Filter, PointStruct, Range, RetrievedPoint, Value, Vector};
 use serde::Deserialize;
-use shared::{DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
+use shared::{DocumentType, Manifest, NAMESPACE, Record, Revision};
 use uuid::Uuid;
-
-use crate::error::StoreError;
 
 /// All of a manifest but its text, which can be megabytes and decides nothing.
 pub(super) const STANDING_FIELDS: [&str; 16] = [
@@ -38,20 +36,23 @@ pub(super) fn manifest_of(point: &RetrievedPoint) -> Option<Manifest> {
     Manifest::from_payload(payload).inspect_err(damaged).ok()
 }
 
-/// Nothing can be compared with such a record, nor swapped for it.
-pub(super) fn unreadable(identity: &Identity) {
-    let id = identity.manifest_id();
-    tracing::error!(document = %identity, %id, "record without a readable revision: delete this point and resync");
-}
-
-pub(super) fn revision_of(point: &RetrievedPoint) -> Result<Revision, StoreError> {
+/// A record whose revision cannot be read says nothing of the order of changes: it is as if there were none, and what
+/// comes next takes its place.
+pub(super) fn revision_of(point: &RetrievedPoint) -> Option<Revision> {
     #[derive(Deserialize)]
     struct Fields {
         revision: Revision,
     }
     let revision = point.payload.get("revision").cloned().unwrap_or_default();
     let fields = Payload::from(HashMap::from([("revision", revision)]));
-    fields.deserialize::<Fields>().map(|fields| fields.revision).map_err(|_| StoreError::Damaged("revision"))
+    let unreadable = |error: &_| tracing::error!(id = ?point.id, error = %error, "point without a readable revision");
+    fields.deserialize::<Fields>().inspect_err(unreadable).ok().map(|fields| fields.revision)
+}
+
+/// Stored points of which [`revision_of`] gives nothing, as far as a filter can tell: those whose revision is no number.
+pub(super) fn unreadable() -> Condition {
+    let any = Range { gte: Some(f64::MIN), ..Range::default() };
+    Filter::must_not([Condition::range("revision", any)]).into()
 }
 
 pub(super) fn is_deleted(point: &RetrievedPoint) -> bool {

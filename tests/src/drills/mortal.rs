@@ -88,6 +88,15 @@ impl VectorStore for Mortal {
     async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
         self.live(self.store.purge(tombstones)).await
     }
+    async fn bind(&self, source: &str) -> Result<String, StoreError> {
+        self.live(self.store.bind(source)).await
+    }
+    async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
+        self.live(self.store.trials(partition, message)).await
+    }
+    async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
+        self.live(self.store.set_trials(partition, message, trials)).await
+    }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.live(self.store.raise_floor(document_type, partition, to)).await
     }

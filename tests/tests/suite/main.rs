@@ -2,6 +2,8 @@
 #![allow(missing_docs, reason = "tests are named as sentences")]
 
 mod chaos;
+mod commands;
+mod dead_letters;
 mod drills;
 mod executions;
 mod kills;
@@ -10,4 +12,5 @@ mod poison;
 mod queues;
 mod settings;
 mod shares;
+mod verify;
 mod way;

@@ -4,6 +4,7 @@
 mod bench;
 mod disturbed;
 mod janitor;
+mod partition;
 mod stepped;
 mod work;
 
@@ -369,6 +370,43 @@ async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
     bench.consumer().delete(&stale).await.unwrap();
     bench.assert_stands_at((T + 2 * TICK) - 1).await;
     assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
+}
+
+/// A record that lost even its revision holds up nothing: what is not older than the chunks that are there replaces it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_a_readable_revision_is_replaced_by_what_is_not_older_than_its_chunks() {
+    let bench = Bench::new().await;
+    let damage = || {
+        bench.damage(json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": "lost", "deleted": false,
+            "bucket": identity().bucket()}))
+    };
+    bench.apply(put(T + TICK, "a")).await;
+    damage().await;
+    bench.apply(put(T, "a late event")).await;
+    assert_eq!(bench.standing().await.stored, None, "the order is told by the chunks");
+    bench.apply(put(T + 2 * TICK, "b")).await;
+    bench.assert_stands_at(T + 2 * TICK).await;
+    damage().await;
+    let stale = bench.consumer().pass(barrier(T + 3 * TICK)).await.unwrap();
+    bench.consumer().delete(&stale).await.unwrap();
+    bench.assert_stands_at((T + 3 * TICK) - 1).await;
+    assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
+}
+
+/// What a resync by keys does not find at the source is deleted at T0, with what no record lists: a chunk whose record was
+/// lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_leaves_no_chunk_that_no_record_lists() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    bench
+        .damage(json!({"type": "posts", "id_kind": "str", "entry_id": "one", "revision": T, "deleted": true,
+        "error": null, "source_hash": "", "fingerprint": "", "chunk_ids": [], "chunk_hashes": [], "cleaned_text": "",
+        "bucket": identity().bucket()}))
+        .await;
+    bench.apply(delete(T + TICK)).await;
+    bench.assert_stands_at(T + TICK).await;
+    assert!(bench.chunks().await.is_empty());
 }
 
 /// The first document of a long batch stands before the last one is embedded, and no request holds a whole batch.

@@ -1,0 +1,62 @@
+//! What ends a command that ends by itself, and with which exit code.
+
+use shared::index::IndexError;
+use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
+
+use crate::error::StoreError;
+
+/// Why a one-shot command gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A wrong or missing setting.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// What was asked cannot be done.
+    #[error("{0}")]
+    Refused(String),
+    /// RabbitMQ cannot be reached, or left.
+    #[error("RABBITMQ_URI: {0}")]
+    Broker(#[from] lapin::Error),
+    /// MongoDB cannot be reached, or left.
+    #[error("MongoDB: {}", plain(.0))]
+    MongoDb(#[from] mongodb::error::Error),
+    /// Qdrant cannot be reached, or left.
+    #[error("QDRANT_URL: {0}")]
+    Store(#[from] StoreError),
+    /// There is no index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A server takes connections and does not answer.
+    #[error("{server}: no answer within {seconds} s")]
+    Silent {
+        /// Which one.
+        server: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// As the operating system.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// The program's exit code.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Settings(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Broker(_) | Self::MongoDb(_) | Self::Store(_) | Self::Index(_) | Self::Silent { .. } => {
+                EXIT_UNREACHABLE
+            }
+            Self::Refused(_) | Self::Io(_) => 1,
+        }
+    }
+}
+
+/// The driver's own words without its structures.
+fn plain(error: &mongodb::error::Error) -> String {
+    match error.kind.as_ref() {
+        mongodb::error::ErrorKind::ServerSelection { message, .. } => message.clone(),
+        mongodb::error::ErrorKind::Command(refused) => refused.message.clone(),
+        kind => kind.to_string(),
+    }
+}

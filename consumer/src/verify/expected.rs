@@ -1,0 +1,82 @@
+//! What the index should say of a document, by what MongoDB holds.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bson::{Bson, RawDocument};
+use serde::{Deserialize, Serialize};
+use shared::{DocumentType, Identity, UnsupportedId, extended_json};
+
+use crate::clean::{author, clean};
+
+/// What the consumer would make of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Expected {
+    /// A manifest that was derived from this content.
+    Document {
+        /// As in the manifest.
+        source_hash: String,
+    },
+    /// An author of these names.
+    Author {
+        /// First, last and full name.
+        names: [Option<String>; 3],
+    },
+    /// A record that says why it is not indexed.
+    Unindexable,
+}
+
+/// Cleans as the consumer does, on the same form of the document that travels to it. Long for long documents: not for
+/// the runtime's threads.
+pub(super) fn expected(identity: &Identity, document: &RawDocument) -> Expected {
+    let Ok(document) = extended_json::read(document).map(extended_json::document) else {
+        return Expected::Unindexable;
+    };
+    let cleaned = || match identity.document_type {
+        DocumentType::Users => {
+            let name = author(&document).ok()?;
+            Some(Expected::Author { names: [name.first_name, name.last_name, name.full_name] })
+        }
+        DocumentType::Articles | DocumentType::Posts | DocumentType::Repositories => {
+            Some(Expected::Document { source_hash: clean(identity, &document).ok()?.hash() })
+        }
+    };
+    // What panics here has panicked there, and is a dead letter.
+    catch_unwind(AssertUnwindSafe(cleaned)).ok().flatten().unwrap_or(Expected::Unindexable)
+}
+
+/// The identity of a document; none where its `_id` makes none, which is a dead letter of the producer.
+pub(super) fn identity_of(document_type: DocumentType, document: &RawDocument) -> Option<Identity> {
+    let id = document.get("_id").ok().flatten()?;
+    let identity: Result<Identity, UnsupportedId> = Identity::of(document_type, &Bson::try_from(id).ok()?);
+    identity.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bson::rawdoc;
+    use shared::IdKind;
+
+    fn of(document_type: DocumentType, document: &RawDocument) -> Expected {
+        expected(&Identity { document_type, id_kind: IdKind::Int, entry_id: "1".into() }, document)
+    }
+
+    #[test]
+    fn equal_content_is_expected_alike_and_other_content_otherwise() {
+        let post = |text: &str| of(DocumentType::Posts, &rawdoc! {"_id": 1, "content": text});
+        assert_eq!(post("tides"), post(" tides "));
+        assert_ne!(post("tides"), post("ships"));
+        assert!(matches!(post("tides"), Expected::Document { .. }));
+    }
+
+    #[test]
+    fn what_cannot_be_cleaned_is_expected_to_be_in_error() {
+        assert_eq!(of(DocumentType::Posts, &rawdoc! {"_id": 1, "content": 5}), Expected::Unindexable);
+    }
+
+    #[test]
+    fn a_user_is_expected_by_name() {
+        let names = [Some("Ada".into()), None, Some("Ada".into())];
+        assert_eq!(of(DocumentType::Users, &rawdoc! {"_id": 1, "first_name": "Ada"}), Expected::Author { names });
+    }
+}
