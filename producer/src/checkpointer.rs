@@ -31,6 +31,8 @@ pub(crate) struct Checkpointer {
     /// Resyncs that were asked for, for which no T0 is taken yet.
     asked: Vec<ResyncRequest>,
     dirty: bool,
+    /// Since when there is progress that is not stored.
+    behind: Option<Instant>,
     writing: Option<BoxFuture<'static, Result<(), ProducerError>>>,
     /// When the last write ended.
     ended: Option<Instant>,
@@ -50,6 +52,7 @@ impl Checkpointer {
             progress,
             asked: Vec::new(),
             dirty: false,
+            behind: None,
             writing: None,
             ended: None,
             written: Instant::now(),
@@ -73,6 +76,7 @@ impl Checkpointer {
         }
         self.progress.advance(mark);
         self.dirty = true;
+        self.behind.get_or_insert_with(Instant::now);
     }
 
     /// Takes over a request: it becomes a snapshot with the next [`Self::begin_requested`]. False: it is one already.
@@ -208,7 +212,13 @@ impl Checkpointer {
 
     fn is_stored(&mut self) {
         self.written = Instant::now();
+        self.behind = self.dirty.then(Instant::now);
         self.pages_stored.clone_from(&self.pages_in_write);
+    }
+
+    /// How long progress has been waiting to be stored.
+    pub(crate) fn unstored(&self) -> Duration {
+        self.behind.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Updates the metric.

@@ -56,7 +56,8 @@ impl Message {
             return Self::dead_letter(too_large(event, body.bytes.len()));
         }
         let properties = properties(event.id, body.encoding).with_headers(cloud_event(event, database));
-        let streamed = !matches!(event.operation, Operation::Snapshot | Operation::Sweep);
+        // What a snapshot or resync says bears T0, also of a document that it did not find: no change took so long.
+        let streamed = event.operation == Operation::Drop || event.revision.index() > 0;
         Ok(Self {
             id: event.id,
             lane: Lane::Partition(partition),

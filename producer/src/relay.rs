@@ -261,7 +261,9 @@ impl Relay {
         publisher.check()?;
         let refused = self.window.refused_lanes();
         let all_answered = publisher.all_answered();
-        self.vigil.look(Sight { blocked: publisher.blocked(), all_answered, refused: &refused }, Instant::now());
+        let unstored = self.checkpointer.unstored();
+        self.vigil
+            .look(Sight { blocked: publisher.blocked(), all_answered, refused: &refused, unstored }, Instant::now());
         telemetry::in_flight(self.window.len(), self.window.bytes());
         self.checkpointer.observe();
         self.snapshot_report.tell(&self.checkpointer.progress().snapshots);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::message::Lane;
 use crate::telemetry;
 
-/// Without an answer for so long, the broker is held to be stuck.
+/// Without an answer for so long, the broker is held to be stuck; so is a checkpoint that MongoDB does not take.
 const STALL: Duration = Duration::from_secs(10);
 
 /// What the relay sees of its broker at one moment.
@@ -21,6 +21,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) all_answered: bool,
     /// Lanes whose messages were returned or nacked and not taken since: the checkpoint cannot pass them.
     pub(crate) refused: &'a [Lane],
+    /// How long progress has been waiting to be stored.
+    pub(crate) unstored: Duration,
 }
 
 /// Watches over one turn of office.
@@ -71,7 +73,7 @@ impl Vigil {
             Some(reason) => self.readiness.set_down("rabbitmq", reason),
             None => self.readiness.set_up("rabbitmq"),
         }
-        match frozen(sight.refused) {
+        match frozen(sight) {
             Some(reason) => self.readiness.set_down("checkpoint", reason),
             None => self.readiness.set_up("checkpoint"),
         }
@@ -98,16 +100,17 @@ impl Vigil {
     }
 }
 
-fn frozen(refused: &[Lane]) -> Option<String> {
-    let lanes: Vec<_> = refused.iter().map(ToString::to_string).collect();
-    (!lanes.is_empty()).then(|| format!("frozen: the broker takes no messages for {}", lanes.join(", ")))
+fn frozen(sight: Sight<'_>) -> Option<String> {
+    let lanes: Vec<_> = sight.refused.iter().map(ToString::to_string).collect();
+    let refused = (!lanes.is_empty()).then(|| format!("frozen: the broker takes no messages for {}", lanes.join(", ")));
+    refused.or_else(|| (sight.unstored > STALL).then(|| format!("not stored for {STALL:?}: MongoDB takes no writes")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CALM: Sight<'_> = Sight { blocked: None, all_answered: true, refused: &[] };
+    const CALM: Sight<'_> = Sight { blocked: None, all_answered: true, refused: &[], unstored: Duration::ZERO };
 
     fn vigil() -> (Vigil, Readiness) {
         let readiness = Readiness::default();
@@ -139,5 +142,15 @@ mod tests {
         assert!(said.contains("checkpoint: frozen: the broker takes no messages for partition 3, the dead letters\n"));
         vigil.look(CALM, Instant::now());
         assert!(readiness.report().0);
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_stored_is_said() {
+        let (mut vigil, readiness) = vigil();
+        vigil.look(Sight { unstored: STALL, ..CALM }, Instant::now());
+        assert!(readiness.report().0);
+        vigil.look(Sight { unstored: STALL + Duration::from_millis(1), ..CALM }, Instant::now());
+        let (ready, said) = readiness.report();
+        assert!(!ready && said.contains("checkpoint: not stored for 10s"), "{said}");
     }
 }

@@ -67,7 +67,7 @@ async fn a_frozen_checkpoint_is_said_within_five_seconds() {
     let mut reader = bench.read().await;
     let _producer = start(&bench, address);
     is_ready(address).await;
-    reader.until("the first sweep", |r| r.count(Operation::Sweep, "repositories") == usize::from(PARTITIONS)).await;
+    reader.until("the first sweep", |r| r.is_swept(1)).await;
     let partition = Identity::of(DocumentType::Posts, &1.into()).unwrap().partition(PARTITIONS);
     reader.unbind(partition).await;
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
