@@ -23,6 +23,8 @@ use crate::source::{Source, answer};
 use crate::stream_query::{Shape, StreamQuery};
 use crate::telemetry;
 
+/// Events in a batch. Without a limit a backlog comes in pieces of 16 MB, of which several are held at a time.
+const BATCH: u32 = 1000;
 /// How long the server waits for events before it answers with none.
 const AWAIT: Duration = Duration::from_millis(500);
 /// Without an answer for so long, the stream is said to be down.
@@ -214,7 +216,8 @@ impl ChangeStream {
     async fn open(&self, position: &Position, shape: Shape) -> Result<RawBatchCursor, ProducerError> {
         let database = self.source.database();
         let cursor = database.run_raw_cursor_command(self.query.open_at(position, shape));
-        let mut cursor = answer(cursor.cursor_type(CursorType::TailableAwait).max_time(AWAIT).batch()).await?;
+        let mut cursor =
+            answer(cursor.cursor_type(CursorType::TailableAwait).max_time(AWAIT).batch_size(BATCH).batch()).await?;
         answer(cursor.next().map(Option::transpose)).await?;
         Ok(cursor)
     }

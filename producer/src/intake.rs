@@ -10,7 +10,7 @@ use crate::error::ProducerError;
 use crate::position::Position;
 use crate::raw_change::RawChange;
 
-/// Batches of the server read ahead, each at most 16 MB.
+/// Batches of the server read ahead, each of a bounded number of events.
 const READ_AHEAD: usize = 1;
 
 /// What comes next.

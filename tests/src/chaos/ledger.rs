@@ -93,6 +93,9 @@ impl Ledger {
         let mut quorum = FieldTable::default();
         quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
         quorum.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT.into()));
+        // After a crash of the broker the queue takes our former self to be there for a while, with the deliveries that it
+        // held. Next to it we would get what came after them first.
+        quorum.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
         channel.queue_declare(QUEUE.into(), durable, quorum).await?;
         for partition in 0..partitions {
             bind(&channel, partition).await?;

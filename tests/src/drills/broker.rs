@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::drill::Order;
 use super::judge::{percentiles, relayed};
 use super::load::Load;
+use super::shelf::fill;
 use super::site::{PATIENCE, Site, within};
 use super::verdict::Verdict;
 use crate::cpu::memory;
@@ -21,6 +22,8 @@ use crate::service::Service;
 const RATE: f64 = 1000.0;
 const KILLS: usize = 10;
 const OUTAGE: Duration = Duration::from_secs(300);
+/// Documents that are inserted in the outage at once, so that a backlog of many megabytes waits at any scale.
+const FLOOD: usize = 20_000;
 const PUBLISHING_WITHIN: Duration = Duration::from_secs(10);
 const MOST_GROWTH_MIB: f64 = 64.0;
 /// A quorum queue declared less than 3 s before a kill of RabbitMQ 3.10 stays without a leader.
@@ -50,6 +53,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     rabbitmq.kill9().await?;
     order.say(format!("outage of {outage:?}"));
     let (since, mut highest) = (Instant::now(), 0.0_f64);
+    let flood = fill(&site, order, FLOOD, 1).await?;
     while since.elapsed() < outage {
         highest = highest.max(memory(pid)?.resident_mib());
         sleep(Duration::from_millis(500)).await;
@@ -59,7 +63,8 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
         "publishing {after_outage:.2?} after the outage, {} writes, memory {highest:.0} MiB",
         load.count()
     ));
-    let wrote = load.end().await?;
+    let mut wrote = load.end().await?;
+    flood.into_iter().flat_map(|shelf| shelf.live.into_keys()).for_each(|key| wrote.insert(key));
     relayed(&site, &wrote, verdict).await?;
     let caught_up = memory(pid)?.peak as f64 / f64::from(1 << 20);
     verdict.logs = producer.log_tail();
