@@ -11,6 +11,8 @@ mod clean;
 mod command_error;
 mod dead_letters;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod holdings;
 mod in_flight;
 mod intake;
@@ -43,7 +45,7 @@ pub use command_error::CommandError;
 pub use dead_letters::{DeadLettersCommand, dead_letters};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
-pub use partition::Partition;
+pub use partition::{PREFETCH, Partition};
 pub use prepare::embedded_texts;
 pub use qdrant_store::QdrantStore;
 pub use service::run;
