@@ -100,5 +100,5 @@ impl Looks {
 
 /// Changes that the producer has relayed.
 fn relayed(site: &Site) -> usize {
-    site.ledger.count_of(|entry| matches!(entry, Entry::Change(_)))
+    site.ledger.entries().iter().filter(|entry| matches!(entry, Entry::Change(_))).count()
 }
