@@ -11,8 +11,6 @@ mod clean;
 mod command_error;
 mod dead_letters;
 mod error;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
 mod holdings;
 mod in_flight;
 mod intake;
