@@ -3,7 +3,6 @@
 
 mod chaos;
 mod commands;
-mod corpus;
 mod dead_letters;
 mod drills;
 mod executions;
