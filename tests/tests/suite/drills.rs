@@ -1,5 +1,5 @@
-//! Drills of `make chaos DRILL=…`, small: see docs/drills.md. (`producer-kills`, `broker`, `history-lost` and `idle-roll` wait
-//! for more than a test should, and are run by `make chaos` only.)
+//! Drills of `make chaos DRILL=…`, small: see docs/drills.md. (`producer-kills`, `broker`, `unbound`, `history-lost` and
+//! `idle-roll` wait for more than a test should, and are run by `make chaos` only.)
 
 use tests::drills::{Order, drill, named};
 use tests::installation;
@@ -8,11 +8,6 @@ async fn holds(name: &str, scale: f64) {
     let order = Order { seed: 1, scale, installation: installation().await.clone(), say: |line| println!("{line}") };
     let verdict = drill(named(name).unwrap()[0], &order).await;
     assert!(verdict.held(), "{}", verdict.markdown());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unbound_queue_is_told_and_nothing_of_it_is_lost() {
-    holds("unbound", 0.1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
