@@ -130,6 +130,8 @@ impl Intake {
             }
             next = self.deliveries.next().now_or_never().flatten().transpose()?;
         }
+        let redelivered = documents.changes.iter().filter(|change| change.redelivered).count();
+        tracing::trace!(target: "intake", deliveries = documents.changes.len(), redelivered, "batch");
         Ok(Batch::Documents(documents))
     }
 }

@@ -43,7 +43,7 @@ pub use command_error::CommandError;
 pub use dead_letters::{DeadLettersCommand, dead_letters};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
-pub use partition::Partition;
+pub use partition::{PREFETCH, Partition};
 pub use prepare::embedded_texts;
 pub use qdrant_store::QdrantStore;
 pub use service::run;

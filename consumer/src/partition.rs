@@ -28,7 +28,7 @@ use crate::telemetry;
 /// Deliveries held unacknowledged: the two batches that are applied at once, or what waits for the grace of its stale
 /// chunks. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all wait for
 /// their grace still make 500 a second, more than a machine embeds.
-const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
+pub const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
 
 /// Longest time for closing a channel.
 const CLOSE: Duration = Duration::from_secs(5);

@@ -98,6 +98,11 @@ impl Service {
         format!("--- {}\n{}", self.name, self.program.log_tail())
     }
 
+    /// Where it logs.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.program.log()
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.program.pid().with_context(|| format!("{} does not run", self.name))

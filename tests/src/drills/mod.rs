@@ -5,24 +5,31 @@
 //! promise what it saw. An error is a drill that could not be judged.
 
 mod broker;
-#[allow(dead_code, reason = "drills to come use the rest of it")]
+mod consumer_kills;
 mod desk;
 mod drill;
+mod edits;
 mod failover;
 mod history_lost;
 mod idle_roll;
 mod index;
+mod indexed;
 mod judge;
 mod load;
+mod memory;
 mod mortal;
 mod oplog;
+mod outage;
+mod posts;
 mod producer_kills;
 mod reads;
+mod releases;
 mod run;
 mod shelf;
 mod shuffles;
 mod site;
 mod snapshot;
+mod stages;
 mod standby;
 mod structure;
 mod unbound;
@@ -78,6 +85,26 @@ pub const DRILLS: &[Drill] = &[
         name: "structure",
         about: "drop, rename, $out and dropDatabase under changes",
         run: |order, verdict| Box::pin(structure::run(order, verdict)),
+    },
+    Drill {
+        name: "consumer-kills",
+        about: "kill -9 of the consumer in the midst of every stage, while posts are changed",
+        run: |order, verdict| Box::pin(consumer_kills::run(order, verdict)),
+    },
+    Drill {
+        name: "outage",
+        about: "the store is away for fifteen minutes, while posts are changed",
+        run: |order, verdict| Box::pin(outage::run(order, verdict)),
+    },
+    Drill {
+        name: "memory",
+        about: "memory of the consumer under a backlog of posts that are all different",
+        run: |order, verdict| Box::pin(memory::run(order, verdict)),
+    },
+    Drill {
+        name: "edits",
+        about: "ten releases each of well-known crates, replayed as updates (made-up texts below full scale)",
+        run: |order, verdict| Box::pin(edits::run(order, verdict)),
     },
     Drill {
         name: "shuffles",

@@ -63,3 +63,23 @@ async fn in_whatever_order_its_events_come_a_document_ends_the_same() {
 async fn a_document_that_is_rewritten_without_pause_is_found_in_one_revision_and_never_missed() {
     holds("reads", 0.02).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_of_the_consumer_in_every_stage_lose_nothing_and_leave_nothing_behind() {
+    holds("consumer-kills", 0.02).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_makes_no_dead_letters_and_is_caught_up_with() {
+    holds("outage", 0.01).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_where_it_is() {
+    holds("memory", 0.01).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_embedded_of_an_edit_history_is_what_is_new() {
+    holds("edits", 0.1).await;
+}
