@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench check chaos fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench check chaos fuzz fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
@@ -60,6 +60,17 @@ check: tools ## what CI runs: format, lints, tests
 chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4 FAULTS=all (or kill-producer,pause), or DRILL=all (or producer-kills) SCALE=1
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin chaos
+
+# Coverage without a sanitizer, which is all that a stable compiler has; `--target` keeps it out of build scripts.
+FUZZ_FLAGS = --cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZED = $${CARGO_TARGET_DIR:-target}/fuzz
+
+fuzz: tools ## throw anything at a stage: TARGET=decode (or clean, chunk) SECONDS=300; what it finds is in target/fuzz
+	@mkdir -p "$(FUZZED)/corpus/$(or $(TARGET),decode)"
+	@RUSTFLAGS="$(FUZZ_FLAGS)" cargo run --locked --manifest-path fuzz/Cargo.toml --target-dir "$(FUZZED)" \
+		--target "$$(rustc --print host-tuple)" --bin $(or $(TARGET),decode) -- -max_total_time=$(or $(SECONDS),300) -timeout=20 \
+		-rss_limit_mb=4096 -artifact_prefix="$(FUZZED)/" "$(FUZZED)/corpus/$(or $(TARGET),decode)" fuzz/seeds/$(or $(TARGET),decode)
 
 fmt: tools ## format the code
 	@cargo fmt --all
