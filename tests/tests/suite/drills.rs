@@ -1,5 +1,5 @@
 //! Drills of `make chaos DRILL=…`, small: see docs/drills.md. (`producer-kills`, `broker`, `unbound`, `history-lost` and
-//! `idle-roll` wait for more than a test should, and are run by `make chaos` only.)
+//! `idle-roll` are run by `make chaos` only: small, they were not seen to hold beside other tests.)
 
 use tests::drills::{Order, drill, named};
 use tests::installation;
