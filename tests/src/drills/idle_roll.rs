@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use tokio::time::sleep;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     producer.launch()?;
     site.swept(&producer).await?;
     let (_, last) = window(&site.client).await?;
-    let lasting = order.lasting(ROLLING, Duration::from_secs(40));
+    let lasting = order.lasting(ROLLING, Duration::from_secs(90));
     let bytes = (ROLLED_BYTES as f64 * lasting.as_secs_f64() / ROLLING.as_secs_f64()) as usize;
     order.say(format!("others write {} MiB in {lasting:?}", bytes >> 20));
     noise(&site.client, bytes, lasting).await?;
@@ -34,6 +34,8 @@ pub(super) async fn run(order: &Order, verdict: &mut Verdict) -> Result<()> {
     let age = window(&site.client).await?.1.time.saturating_sub(position);
     producer.kill9();
     forget(&site.client, last).await?;
+    let oldest = window(&site.client).await?.0.time;
+    ensure!(oldest <= position, "the position itself was forgotten, {} s too much", oldest - position);
     let rows = site.ledger.rows();
     site.restart(&mut producer).await?;
     posts.insert_one(doc! { "_id": 1000, "version": 1_i64, "content": "as it is" }).await?;

@@ -13,6 +13,8 @@ use super::drill::Order;
 /// The least that mongod accepts without complaint.
 const MEGABYTES: u32 = 16;
 const PIECE: usize = 64 << 10;
+/// What is written between two looks at what is still remembered: little, so that not much more is forgotten than has to be.
+const STEP: usize = 1 << 20;
 
 /// A MongoDB that remembers 16 MB of changes.
 ///
@@ -61,10 +63,10 @@ pub(super) async fn forget(client: &Client, upto: Timestamp) -> Result<()> {
     let since = Instant::now();
     while window(client).await?.0 <= upto {
         ensure!(since.elapsed() < Duration::from_secs(120), "the oplog is not cut");
-        noise(client, 8 << 20, Duration::ZERO).await?;
+        noise(client, STEP, Duration::ZERO).await?;
         client.database("admin").run_command(doc! { "fsync": 1 }).await?;
         noise(client, PIECE, Duration::ZERO).await?;
-        sleep(Duration::from_millis(500)).await;
+        sleep(Duration::from_millis(200)).await;
     }
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! Drills of `make chaos DRILL=…`, small: see docs/drills.md. (`producer-kills`, `broker`, `unbound`, `history-lost` and
-//! `idle-roll` are run by `make chaos` only: small, they were not seen to hold beside other tests.)
+//! Each drill of `make chaos DRILL=…`, small: see docs/drills.md.
 
 use tests::drills::{Order, drill, named};
 use tests::installation;
@@ -8,6 +7,31 @@ async fn holds(name: &str, scale: f64) {
     let order = Order { seed: 1, scale, installation: installation().await.clone(), say: |line| println!("{line}") };
     let verdict = drill(named(name).unwrap()[0], &order).await;
     assert!(verdict.held(), "{}", verdict.markdown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_of_the_producer_lose_invert_and_repeat_nothing_that_was_checkpointed() {
+    holds("producer-kills", 0.03).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_and_an_outage_of_the_broker_lose_nothing_and_cost_no_memory() {
+    holds("broker", 0.01).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unbound_queue_is_told_and_nothing_of_it_is_lost() {
+    holds("unbound", 0.1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletes_in_forgotten_history_are_found_by_the_resync() {
+    holds("history-lost", 0.02).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stream_does_not_age_with_what_others_write() {
+    holds("idle-roll", 0.1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

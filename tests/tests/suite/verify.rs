@@ -114,7 +114,10 @@ async fn listed(world: &World) -> BTreeMap<String, BTreeSet<String>> {
 
 /// Does every kind of damage; returns what `verify` has to say of it.
 async fn damage(world: &mut World) -> BTreeMap<String, String> {
-    assert!(world.producer.terminate(Duration::from_secs(30)).await.unwrap());
+    // The consumer too: its janitor would take the surplus away.
+    for service in [&mut world.producer, &mut world.consumer] {
+        assert!(service.terminate(Duration::from_secs(30)).await.unwrap());
+    }
     let posts = world.database.collection::<Document>("posts");
     let update = doc! {"$set": {"content": "Now it is another text."}};
     posts.update_one(doc! {"_id": "changed"}, update).await.unwrap();
@@ -161,7 +164,6 @@ async fn damage(world: &mut World) -> BTreeMap<String, String> {
 }
 
 /// Whatever was done to either side is named, and nothing else; a repair heals it and touches nothing else.
-#[ignore = "failed in the last run on the merged state; the cause is not known yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_damage_is_named_and_repaired_and_nothing_else_is_touched() {
     let mut world = filled().await;
@@ -176,6 +178,7 @@ async fn every_damage_is_named_and_repaired_and_nothing_else_is_touched() {
     let users = differences(&verify(&world, &["--type", "users"]).await);
     assert_eq!(users.keys().collect::<Vec<_>>(), ["users/ada", "users/grace"]);
     world.producer.start().unwrap();
+    world.consumer.start().unwrap();
     let repaired = verify(&world, &["--repair"]).await;
     assert_eq!(repaired.code, Some(0), "{repaired:?}\n{}", world.logs());
     let outcome = verify(&world, &[]).await;

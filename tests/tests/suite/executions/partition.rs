@@ -220,7 +220,6 @@ impl VectorStore for Troubled {
 }
 
 /// Execution 8. Each crash gives back all that was held, so that neighbours were redelivered as often as what killed.
-#[ignore = "did not end within six minutes in the last run on the merged state; the cause is not known yet"]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_its_consumer_again_and_again_is_a_dead_letter_and_its_neighbours_are_not() {
     let line = Line::new().await;
