@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench check chaos fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench eval check chaos fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
@@ -51,6 +51,10 @@ test: tools ## all tests, on private servers
 bench: tools ## the performance table, target/bench.json and a picture
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin bench
+
+# TRIED=all (or TRIED=chunks,link) compares choices on the half of the queries that is not reported.
+eval: tools ## how well a folder's documents are found: make eval DATA=folder (articles.jsonl, queries.jsonl, …)
+	@cargo run --release --locked --quiet --bin eval
 
 check: tools ## what CI runs: format, lints, tests
 	@cargo fmt --all --check

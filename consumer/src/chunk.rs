@@ -9,26 +9,31 @@ mod outline;
 mod splitter;
 mod token_map;
 
+use shared::Language;
 use shared::embedding::TokenCounter;
 
 use crate::clean::CleanedDocument;
 use splitter::Splitter;
 
-/// Version of cleaning and chunking. It is part of the fingerprint: raise it with any change of what they give.
-pub(crate) const PIPELINE: &str = "clean-1 chunk-1";
+/// Version of cleaning, chunking and the weights of words. It is part of the fingerprint: raise it with any change of what they give.
+pub(crate) const PIPELINE: &str = "clean-1 chunk-1 words-2";
 
 /// A piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chunk {
+pub struct Chunk {
     /// As it is shown.
-    pub(crate) text: String,
+    pub text: String,
     /// As it is embedded and searched by words: under its title and headings or its path, without emoji.
-    pub(crate) embedded_text: String,
+    pub embedded_text: String,
+    /// Bytes of `embedded_text` that stand over its text.
+    pub heading_bytes: usize,
+    /// Of its words.
+    pub language: Language,
     /// Path of its file.
-    pub(crate) path: Option<String>,
+    pub path: Option<String>,
     /// Name of the function or type that it is from, which readers may ask for. None as long as code is cut by its lines
     /// and not by its syntax.
-    pub(crate) symbol: Option<String>,
+    pub symbol: Option<String>,
 }
 
 /// A text that cannot be chunked.
@@ -59,7 +64,7 @@ pub(crate) enum ChunkError {
 pub(crate) fn chunk(document: &CleanedDocument, tokens: &TokenCounter) -> Result<Vec<Chunk>, ChunkError> {
     let mut chunks = Vec::new();
     for section in &document.sections {
-        Splitter::new(document.metadata.title.as_deref(), section, tokens)?.split_into(&mut chunks)?;
+        Splitter::new(&document.metadata, section, tokens)?.split_into(&mut chunks)?;
     }
     Ok(chunks)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use qdrant_client::Payload;
-use shared::{Author, ChunkPayload, DocumentType, Identity, Manifest, NAMESPACE, Record, Revision};
+use shared::{Author, ChunkPayload, DocumentType, Identity, Language, Manifest, NAMESPACE, Record, Revision};
 use uuid::Uuid;
 
 use crate::change::Change;
@@ -21,6 +21,10 @@ pub(crate) struct NewChunk {
     pub(crate) embedded_text: String,
     /// The chunk that its document listed with the same text under other metadata: its vector is this one's too.
     pub(crate) same_text: Option<Uuid>,
+    /// Bytes of it that stand over the chunk's own text.
+    pub(crate) heading_bytes: usize,
+    /// Of its words.
+    pub(crate) language: Language,
 }
 
 /// What to write for one change.
@@ -97,7 +101,8 @@ fn diff(
             metadata: prepared.metadata.clone(),
         };
         let (embedded_text, same_text) = (chunk.embedded_text.clone(), same_text.get(text_hash(hash)).copied());
-        new_chunks.push(NewChunk { id, payload, embedded_text, same_text });
+        let (heading_bytes, language) = (chunk.heading_bytes, chunk.language);
+        new_chunks.push(NewChunk { id, payload, embedded_text, same_text, heading_bytes, language });
     }
     let manifest = Manifest {
         source_hash: prepared.source_hash.clone(),

@@ -86,13 +86,18 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
     }))
 }
 
-/// The texts that the model is given for this event, in order; none where it cannot be indexed. For measurements, which compare indexing with
-/// embedding alone.
-pub fn embedded_texts(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -> Vec<String> {
+/// The chunks that this event makes, in order; none where it cannot be indexed. For measurements of what is indexed
+/// without the index.
+pub fn chunks(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -> Vec<Chunk> {
     match prepare(identity, event, tokens) {
-        Ok(Content::Document(prepared)) => prepared.chunks.into_iter().map(|chunk| chunk.embedded_text).collect(),
+        Ok(Content::Document(prepared)) => prepared.chunks,
         Ok(Content::Gone | Content::Author(_) | Content::Failed(_)) | Err(_) => Vec::new(),
     }
+}
+
+/// The texts that the model is given for this event. For measurements, which compare indexing with embedding alone.
+pub fn embedded_texts(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -> Vec<String> {
+    chunks(identity, event, tokens).into_iter().map(|chunk| chunk.embedded_text).collect()
 }
 
 impl Prepared {
@@ -103,8 +108,10 @@ impl Prepared {
         let metadata = [author_id, author_full_name, platform, link, title, language];
         let metadata = hash(metadata.map(Option::as_ref)).digest();
         let hash = |chunk: &Chunk| {
-            let Chunk { text, embedded_text, path, symbol } = chunk;
+            let Chunk { text, embedded_text, heading_bytes: _, language, path, symbol } = chunk;
             let text = hash([Some(text), Some(embedded_text), path.as_ref(), symbol.as_ref()]).digest128();
+            // Another language makes other words of it, and the same vector.
+            let metadata = hash([Some(&format!("{metadata:016x}{}", language.code()))]).digest();
             format!("{text:032x}{metadata:016x}")
         };
         self.chunks.iter().map(hash).collect()

@@ -8,7 +8,7 @@ use qdrant_client::qdrant::{NamedVectors, PointStruct, Vector};
 use shared::Record;
 use shared::embedding::{EmbedError, Embedder};
 use shared::index::{BM25, DENSE};
-use shared::sparse::document_vector;
+use shared::sparse::{Searched, document_vector};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -60,7 +60,7 @@ impl Vectors {
     ) -> Result<Vec<PointStruct>, EmbedError> {
         let vectors = self.dense(chunks, held).await?;
         let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
-            let sparse = document_vector(&chunk.embedded_text);
+            let sparse = document_vector(&searched(chunk));
             let vectors = NamedVectors::default()
                 .add_vector(DENSE, Vector::new_dense(dense.to_vec()))
                 .add_vector(BM25, Vector::new_sparse(sparse.indices, sparse.values));
@@ -119,19 +119,32 @@ fn key(chunk: &NewChunk) -> u128 {
     xxh3_128(chunk.embedded_text.as_bytes())
 }
 
+fn searched(chunk: &NewChunk) -> Searched<'_> {
+    let (heading, body) = chunk.embedded_text.split_at(chunk.heading_bytes);
+    let link = chunk.payload.metadata.link.as_deref().unwrap_or_default();
+    Searched { heading, body, link, language: chunk.language }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::prepare::tests::tokens;
     use shared::embedding::ModelInfo;
-    use shared::{ChunkPayload, DocumentType, IdKind, Identity, Metadata, Revision};
+    use shared::{ChunkPayload, DocumentType, IdKind, Identity, Language, Metadata, Revision};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn chunk() -> NewChunk {
         let identity = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: "a".into() };
         let (revision, metadata) = (Revision::from(1), Metadata::default());
         let payload = ChunkPayload { identity, revision, text: "text".into(), path: None, symbol: None, metadata };
-        NewChunk { id: Uuid::nil(), payload, embedded_text: "text".into(), same_text: None }
+        NewChunk {
+            id: Uuid::nil(),
+            payload,
+            embedded_text: "text".into(),
+            same_text: None,
+            heading_bytes: 0,
+            language: Language::ENGLISH,
+        }
     }
 
     /// How often the model is asked for a text that comes twice.

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use retrieval::{Query, SearchError, SearchText};
+use retrieval::{Day, PlatformWeight, Preferences, Query, SearchError, SearchText};
 use shared::DocumentType;
 use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings};
 
@@ -39,6 +39,9 @@ pub(crate) struct SearchArgs {
     /// One JSON object a line: score, entry_id, id_kind, type, author_id, link, title, path, text, revision
     #[arg(long)]
     pub(crate) json: bool,
+    /// Say of each hit which list found it, at which rank and with which score: by similarity, by words
+    #[arg(long)]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -77,6 +80,30 @@ pub(crate) struct QueryArgs {
     /// Only in this language, as the documents name it
     #[arg(long)]
     language: Option<String>,
+    /// Only the document with this link
+    #[arg(long)]
+    link: Option<String>,
+    /// Only files whose path begins so
+    #[arg(long, value_name = "PREFIX")]
+    path: Option<String>,
+    /// Only text that was written on this day or later, by the clock of MongoDB
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    since: Option<Day>,
+    /// Only text that was written before this day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    before: Option<Day>,
+    /// Only hits of at least this score
+    #[arg(long, value_name = "SCORE")]
+    min_score: Option<f32>,
+    /// Multiply the scores of a platform, such as medium=1.5; several, separated by commas
+    #[arg(long, value_name = "PLATFORM=WEIGHT", value_delimiter = ',')]
+    prefer: Vec<PlatformWeight>,
+    /// Prefer what was written lately: text of this moment gains half of its score, text of DAYS ago a quarter, and so on
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    fresh: Option<f32>,
+    /// Show so many neighbours before and after each hit, 0 to 10
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = reach)]
+    pub(crate) expand: usize,
 }
 
 #[derive(Debug, Args)]
@@ -100,10 +127,25 @@ impl QueryArgs {
             author: self.author.clone(),
             platform: self.platform.clone(),
             language: self.language.clone(),
+            link: self.link.clone(),
+            path: self.path.clone().filter(|path| !path.is_empty()),
+            since: self.since,
+            before: self.before,
+            least_score: self.min_score,
+            preferences: Preferences { platforms: self.prefer.clone(), fresh_days: self.fresh },
             limit,
             per_document,
         })
     }
+}
+
+fn reach(text: &str) -> Result<usize, String> {
+    between(text, 0, 10)
+}
+
+fn days(text: &str) -> Result<f32, String> {
+    let days = text.parse().ok().filter(|days: &f32| (0.01..=100_000.0).contains(days));
+    days.ok_or_else(|| "must be a number of days from 0.01 to 100000".to_owned())
 }
 
 fn count(text: &str) -> Result<usize, String> {

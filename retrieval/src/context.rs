@@ -13,12 +13,12 @@ const FEWEST_WORDS: usize = 12;
 /// What is shorter than this in bytes may come twice: `}`, `Example:`.
 const SHORTEST_REPEAT: usize = 24;
 
-/// The block for `hits` (best first), of at most `budget` tokens as `count` counts them; empty where not even a
+/// The block for `hits` (best first, each followed by its neighbours), of at most `budget` tokens as `count` counts them; empty where not even a
 /// beginning of the best hit fits. The best hits go in first; a source's passages stand in the document's order; no
 /// text stands in it twice, whether chunks overlap or documents repeat each other.
 pub fn context(hits: &[Hit], names: &AuthorNames, budget: usize, count: impl Fn(&str) -> usize) -> String {
     let mut block = Block::default();
-    for hit in hits {
+    for hit in &hits.iter().flat_map(Hit::with_neighbours).collect::<Vec<_>>() {
         let text = block.unseen(&hit.chunk.text);
         if text.is_empty() {
             continue;

@@ -6,10 +6,13 @@
 
 mod author;
 mod context;
+mod day;
 mod error;
 mod filter;
 mod hit;
 mod lines;
+mod neighbours;
+mod preferences;
 mod qdrant_store;
 mod query;
 #[cfg(test)]
@@ -23,8 +26,13 @@ mod store;
 mod testing;
 
 pub use context::context;
+pub use day::Day;
 pub use error::SearchError;
-pub use hit::Hit;
+pub use hit::{Found, Hit, Place};
 pub use lines::{json_line, readable};
+pub use preferences::{PlatformWeight, Preferences};
 pub use query::{Query, SearchText};
+pub use ranking::{Fusion, Ranking, Wanted};
+pub use search::search;
 pub use searcher::{AuthorNames, Searcher};
+pub use store::{Answer, Candidate, Listing, Question, Scope, Store};

@@ -30,13 +30,14 @@ async fn main() {
 async fn search(args: &SearchArgs) -> Result<(), SearchError> {
     let query = args.query.to_query(args.limit, args.per_document)?;
     let searcher = connect(&args.connection).await?;
-    let hits = searcher.search(&query).await?;
+    let mut hits = searcher.search(&query).await?;
+    searcher.expand(&mut hits, args.query.expand).await?;
     if args.json {
-        print(&hits.iter().map(|hit| json_line(hit) + "\n").collect::<String>());
+        print(&hits.iter().map(|hit| json_line(hit, args.explain) + "\n").collect::<String>());
     } else if hits.is_empty() {
         eprintln!("nothing found");
     } else {
-        print(&readable(&hits, &searcher.author_names(&hits).await?));
+        print(&readable(&hits, &searcher.author_names(&hits).await?, args.explain));
     }
     Ok(())
 }
@@ -44,7 +45,8 @@ async fn search(args: &SearchArgs) -> Result<(), SearchError> {
 async fn prompt_context(args: &ContextArgs) -> Result<(), SearchError> {
     let query = args.query.to_query(args.limit, args.per_document)?;
     let searcher = connect(&args.connection).await?;
-    let hits = searcher.search(&query).await?;
+    let mut hits = searcher.search(&query).await?;
+    searcher.expand(&mut hits, args.query.expand).await?;
     let names = searcher.author_names(&hits).await?;
     let block = context(&hits, &names, args.tokens, |text| searcher.count_tokens(text));
     match (hits.is_empty(), block.is_empty()) {

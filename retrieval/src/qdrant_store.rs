@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{
     Filter, GetPointsBuilder, PayloadIncludeSelector, PointId, QueryBatchPointsBuilder, QueryPoints,
-    QueryPointsBuilder, ScoredPoint,
+    QueryPointsBuilder, RetrievedPoint, ScoredPoint,
 };
 use qdrant_client::{Payload, qdrant};
 use shared::index::{BM25, DENSE, GRACE, Index, uuid_of};
@@ -33,6 +33,8 @@ pub(crate) struct QdrantStore<'a> {
     pub(crate) dense: Vec<f32>,
     pub(crate) bm25: SparseVector,
     pub(crate) filter: Filter,
+    /// How the paths of its chunks begin.
+    pub(crate) path: Option<String>,
 }
 
 impl Store for QdrantStore<'_> {
@@ -56,15 +58,22 @@ impl Store for QdrantStore<'_> {
     }
 
     async fn manifests(&self, documents: &[Uuid]) -> Result<HashMap<Uuid, Listing>, SearchError> {
-        let fields = ["revision", "deleted", "chunk_ids"].map(String::from).to_vec();
-        let ids: Vec<PointId> = documents.iter().map(|id| PointId::from(*id)).collect();
-        let wanted = GetPointsBuilder::new(&self.index.documents, ids).with_payload(PayloadIncludeSelector { fields });
-        let points = self.qdrant.get_points(wanted).await?.result;
-        Ok(points
-            .into_iter()
-            .filter_map(|point| Some((uuid_of(point.id.as_ref()?)?, listing(point.payload)?)))
-            .collect())
+        listings(self.qdrant, &self.index, documents).await
     }
+}
+
+/// What the manifests of these documents list; those that there are.
+pub(crate) async fn listings(
+    qdrant: &Qdrant,
+    index: &Index,
+    documents: &[Uuid],
+) -> Result<HashMap<Uuid, Listing>, SearchError> {
+    let fields = ["revision", "deleted", "chunk_ids"].map(String::from).to_vec();
+    let ids: Vec<PointId> = documents.iter().map(|id| PointId::from(*id)).collect();
+    let wanted = GetPointsBuilder::new(&index.documents, ids).with_payload(PayloadIncludeSelector { fields });
+    let points = qdrant.get_points(wanted).await?.result;
+    let read = |point: RetrievedPoint| Some((uuid_of(point.id.as_ref()?)?, listing(point.payload)?));
+    Ok(points.into_iter().filter_map(read).collect())
 }
 
 impl QdrantStore<'_> {
@@ -76,7 +85,11 @@ impl QdrantStore<'_> {
         let answer = |question: &Question| {
             let dense = next();
             let bm25 = if self.has_terms() { next() } else { Vec::new() };
-            merge(dense, bm25, question.limit)
+            let mut answer = merge(dense, bm25, question.limit);
+            if let Some(path) = &self.path {
+                answer.candidates.retain(|found| found.chunk.path.as_ref().is_some_and(|of| of.starts_with(path)));
+            }
+            answer
         };
         Ok(questions.iter().map(answer).collect())
     }

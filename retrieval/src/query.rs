@@ -2,13 +2,15 @@
 
 use shared::DocumentType;
 
+use crate::day::Day;
 use crate::error::SearchError;
+use crate::preferences::Preferences;
 
 /// Characters of a query that are looked at. The model reads 256 tokens, well within; the rest would only cost time.
 const LONGEST_TEXT: usize = 4_096;
 
 /// A question to the index. Filters that are not set let everything pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     /// What to look for, in words.
     pub text: String,
@@ -20,6 +22,18 @@ pub struct Query {
     pub platform: Option<String>,
     /// Only documents in this language, as the documents name it.
     pub language: Option<String>,
+    /// Only the document with this link.
+    pub link: Option<String>,
+    /// Only files whose path begins so.
+    pub path: Option<String>,
+    /// Only text that was written on this day or later.
+    pub since: Option<Day>,
+    /// Only text that was written before this day.
+    pub before: Option<Day>,
+    /// Only hits of at least this score.
+    pub least_score: Option<f32>,
+    /// What is shown first, other things being equal.
+    pub preferences: Preferences,
     /// Hits in all.
     pub limit: usize,
     /// Hits of one document.
@@ -27,7 +41,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Ten hits, two of a document, no filters.
+    /// Ten hits, two of a document, no filters, no preferences.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -35,6 +49,12 @@ impl Query {
             author: None,
             platform: None,
             language: None,
+            link: None,
+            path: None,
+            since: None,
+            before: None,
+            least_score: None,
+            preferences: Preferences::default(),
             limit: 10,
             per_document: 2,
         }

@@ -2,7 +2,7 @@
 
 use crate::error::SearchError;
 use crate::hit::Hit;
-use crate::ranking::rank;
+use crate::ranking::{Wanted, rank};
 use crate::rounds::Rounds;
 use crate::store::{Answer, Question, Scope, Store};
 
@@ -13,10 +13,13 @@ const LEAST_CANDIDATES: usize = 64;
 /// Questions to the whole index. Each leaves out the documents that have shown enough, and takes twice as many.
 const MOST_QUESTIONS: u32 = 4;
 
-/// The best hits, best first: at most `limit`, at most `per_document` of a document, each document in exactly one
-/// revision. Where the cap or dropped candidates leave room, the index is asked for more.
-pub(crate) async fn search<S: Store>(store: &S, limit: usize, per_document: usize) -> Result<Vec<Hit>, SearchError> {
-    let mut rounds = Rounds::new(per_document);
+/// The best hits, best first: as many as wanted, each document in exactly one revision. Where the cap or dropped candidates leave room, the index is asked for more.
+///
+/// # Errors
+/// As the store.
+pub async fn search<S: Store>(store: &S, wanted: &Wanted) -> Result<Vec<Hit>, SearchError> {
+    let limit = wanted.limit;
+    let mut rounds = Rounds::new(wanted.per_document);
     let mut width = limit.saturating_mul(CANDIDATES_PER_HIT).max(LEAST_CANDIDATES);
     let mut hits = Vec::new();
     for _ in 0..MOST_QUESTIONS {
@@ -24,7 +27,7 @@ pub(crate) async fn search<S: Store>(store: &S, limit: usize, per_document: usiz
         let answer = ask_one(store, Question { scope, limit: width }).await?;
         rounds.take(answer.candidates);
         judge_all(store, &mut rounds).await?;
-        hits = rank(rounds.standing(), limit, per_document);
+        hits = rank(rounds.standing(), wanted);
         if hits.len() == limit || !answer.cut {
             break;
         }
@@ -90,7 +93,10 @@ mod tests {
         }
 
         fn search(&self, limit: usize, per_document: usize) -> Vec<String> {
-            let hits = search(self, limit, per_document).now_or_never().expect("a shelf answers at once").unwrap();
+            let hits = search(self, &Wanted::new(limit, per_document))
+                .now_or_never()
+                .expect("a shelf answers at once")
+                .unwrap();
             assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
             hits.into_iter().map(|hit| format!("{}{}", hit.chunk.identity.entry_id, hit.chunk.text)).collect()
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use qdrant_client::Qdrant;
 use shared::DocumentType;
@@ -18,8 +18,10 @@ use crate::author::{self, AuthorFilter};
 use crate::error::SearchError;
 use crate::filter;
 use crate::hit::Hit;
+use crate::neighbours;
 use crate::qdrant_store::QdrantStore;
 use crate::query::{Query, SearchText};
+use crate::ranking::Wanted;
 use crate::search::search;
 
 /// The first answer of a server that is up takes milliseconds: one that hangs is as good as away.
@@ -78,8 +80,22 @@ impl Searcher {
             dense,
             bm25: query_vector(text.as_str()),
             filter: filter::of_query(query, author.as_ref()),
+            path: query.path.clone(),
         };
-        search(&store, query.limit, query.per_document).await
+        let (preferences, now) = (query.preferences.clone(), now());
+        let wanted = Wanted { preferences, now, ..Wanted::new(query.limit, query.per_document) };
+        let mut hits = search(&store, &wanted).await?;
+        hits.retain(|hit| query.least_score.is_none_or(|least| hit.score >= least));
+        Ok(hits)
+    }
+
+    /// Adds to each hit its neighbours, up to `reach` on either side. They are of the hit's own revision, or left out where
+    /// the document has moved on meanwhile.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    pub async fn expand(&self, hits: &mut [Hit], reach: usize) -> Result<(), SearchError> {
+        neighbours::expand(&self.qdrant, &self.index().await?, hits, reach).await
     }
 
     /// Names of the authors of `hits`, as `twin_authors` has them now; those that it does not have are left out.
@@ -129,6 +145,11 @@ async fn live_meta(qdrant: &Qdrant) -> Result<(Index, IndexMeta), SearchError> {
     };
     let silent = |_| SearchError::Unreachable(format!("no answer within {} s", LONGEST_START.as_secs()));
     timeout(LONGEST_START, read).await.map_err(silent)?
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// One session is enough for one question at a time.

@@ -3,7 +3,7 @@
 use shared::{ChunkPayload, DocumentType, IdKind, Identity, Metadata, Revision};
 use uuid::Uuid;
 
-use crate::hit::Hit;
+use crate::hit::{Found, Hit};
 
 pub(crate) fn identity(entry_id: &str) -> Identity {
     Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: entry_id.into() }
@@ -22,7 +22,16 @@ pub(crate) fn chunk(entry_id: &str, text: &str) -> ChunkPayload {
 
 pub(crate) fn hit(entry_id: &str, position: usize, text: &str) -> Hit {
     let revision = Revision::from(3_855_425_992_956_837_889);
-    Hit { score: 0.5, chunk_id: chunk_id(entry_id, position), position, revision, chunk: chunk(entry_id, text) }
+    Hit {
+        score: 0.5,
+        found: Found::default(),
+        chunk_id: chunk_id(entry_id, position),
+        position,
+        revision,
+        chunk: chunk(entry_id, text),
+        before: Vec::new(),
+        after: Vec::new(),
+    }
 }
 
 pub(crate) fn chunk_id(entry_id: &str, number: usize) -> Uuid {

@@ -184,7 +184,7 @@ impl Index {
         let tenant = KeywordIndexParamsBuilder::default().is_tenant(true);
         let by_author = CreateFieldIndexCollectionBuilder::new(&self.chunks, "author_id", FieldType::Keyword);
         qdrant.create_field_index(by_author.field_index_params(tenant).wait(true)).await?;
-        for field in ["entry_id", "type", "platform", "language"] {
+        for field in ["entry_id", "type", "platform", "language", "link"] {
             create_field_index(qdrant, &self.chunks, field, FieldType::Keyword).await?;
         }
         create_field_index(qdrant, &self.chunks, "bucket", FieldType::Integer).await

@@ -7,6 +7,7 @@ pub mod chaos;
 mod cpu;
 mod deadline;
 pub mod drills;
+pub mod eval;
 pub mod http;
 pub mod model;
 mod servers;

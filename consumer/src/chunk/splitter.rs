@@ -1,6 +1,7 @@
 //! One section into chunks.
 
 use shared::embedding::TokenCounter;
+use shared::{Language, Metadata};
 
 use super::boundary::{Structure, Window};
 use super::breadcrumb::Breadcrumb;
@@ -18,6 +19,7 @@ const MAX_INDENT: usize = 200;
 pub(super) struct Splitter<'a> {
     title: Option<&'a str>,
     section: &'a Section,
+    language: Language,
     structure: Structure<'a>,
     map: TokenMap<'a>,
     tokens: &'a TokenCounter,
@@ -27,7 +29,7 @@ pub(super) struct Splitter<'a> {
 
 impl<'a> Splitter<'a> {
     pub(super) fn new(
-        title: Option<&'a str>,
+        metadata: &'a Metadata,
         section: &'a Section,
         tokens: &'a TokenCounter,
     ) -> Result<Self, ChunkError> {
@@ -35,7 +37,13 @@ impl<'a> Splitter<'a> {
         let outline = Outline::of(text, section.format);
         let structure = Structure { text, format: section.format, outline };
         let map = TokenMap::new(text, tokens);
-        let mut splitter = Self { title, section, structure, map, tokens, breadcrumb: (None, Breadcrumb::default()) };
+        // Code is written in English words, whatever its comments are in.
+        let language = match section.format {
+            Format::Code => Language::ENGLISH,
+            Format::Markdown | Format::Plain => Language::of(metadata.language.as_deref(), text),
+        };
+        let (title, breadcrumb) = (metadata.title.as_deref(), (None, Breadcrumb::default()));
+        let mut splitter = Self { title, section, language, structure, map, tokens, breadcrumb };
         splitter.breadcrumb.1 = splitter.breadcrumb_under(None).ok_or_else(|| splitter.refused(Refused(0)))?;
         Ok(splitter)
     }
@@ -125,6 +133,8 @@ impl<'a> Splitter<'a> {
         Chunk {
             text: text.to_owned(),
             embedded_text: format!("{}{body}", self.breadcrumb.1.text),
+            heading_bytes: self.breadcrumb.1.text.len(),
+            language: self.language,
             path: self.section.path.clone(),
             symbol: None,
         }

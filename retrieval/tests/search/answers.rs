@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::index::{Document, TestIndex};
-use retrieval::{Hit, Query};
+use retrieval::{Hit, Preferences, Query};
 use shared::index::GRACE;
-use shared::{DocumentType, Revision};
+use shared::{ChunkPayload, DocumentType, Revision};
 
 fn ids(hits: &[Hit]) -> Vec<&str> {
     hits.iter().map(|hit| hit.chunk.identity.entry_id.as_str()).collect()
@@ -226,4 +226,65 @@ async fn a_document_that_keeps_changing_is_always_found_in_one_revision() {
         }
     };
     tokio::join!(write, read);
+}
+
+#[tokio::test]
+async fn a_link_a_path_and_a_day_leave_out_what_does_not_match() {
+    let index = TestIndex::new().await;
+    let mut linked = Document::article("linked");
+    linked.metadata.link = Some("https://example.org/tea".into());
+    index.write(&linked, &["a text about tea"]).await;
+    for (name, path) in [("inside", "src/tea/pot.rs"), ("beside", "lib/src/tea.rs")] {
+        let file = Document { path: Some(path.into()), ..Document::of(DocumentType::Repositories, name) };
+        index.write(&file, &["a file about tea"]).await;
+    }
+    let old = Document { revision: Revision::new(1_600_000_000, 1, 1).unwrap(), ..Document::article("old") };
+    index.write(&old, &["an old text about tea"]).await;
+    let tea = || Query::new("tea");
+    for (query, expected) in [
+        (Query { link: Some("https://example.org/tea".into()), ..tea() }, vec!["linked"]),
+        (Query { path: Some("src/".into()), ..tea() }, vec!["inside"]),
+        (Query { path: Some("src/te".into()), ..tea() }, vec!["inside"]),
+        (Query { path: Some("src/coffee".into()), ..tea() }, vec![]),
+        (Query { before: Some("2020-12-31".parse().unwrap()), ..tea() }, vec!["old"]),
+        (
+            Query { since: Some("2020-01-01".parse().unwrap()), before: Some("2021-01-01".parse().unwrap()), ..tea() },
+            vec!["old"],
+        ),
+    ] {
+        assert_eq!(ids(&found(&index, &query).await), expected, "{query:?}");
+    }
+    let recent = found(&index, &Query { since: Some("2026-01-01".parse().unwrap()), ..tea() }).await;
+    assert_eq!(recent.len(), 3);
+}
+
+#[tokio::test]
+async fn a_hit_says_what_found_it_and_a_least_score_leaves_the_others_out() {
+    let index = TestIndex::new().await;
+    index.write(&Document::article("a"), &["sourdough bread takes its time"]).await;
+    index.write(&Document::article("b"), &["the committee met on roads"]).await;
+    let hits = found(&index, &Query::new("sourdough")).await;
+    assert_eq!(hits[0].found.bm25.map(|place| place.rank), Some(1));
+    assert_eq!(hits[0].found.dense.map(|place| place.rank), Some(1));
+    assert_eq!((ids(&hits)[1], hits[1].found.bm25), ("b", None));
+    let least_score = Some(f32::midpoint(hits[0].score, hits[1].score));
+    assert_eq!(ids(&found(&index, &Query { least_score, ..Query::new("sourdough") }).await), ["a"]);
+}
+
+#[tokio::test]
+async fn neighbours_come_with_a_hit_and_a_preferred_platform_before_others() {
+    let index = TestIndex::new().await;
+    let mut document = Document::article("a");
+    document.metadata.platform = Some("medium".into());
+    index.write(&document, &["first part on roads", "second part on tea", "third part on rivers"]).await;
+    index.write(&Document::article("b"), &["a part on tea, second to none"]).await;
+    let platforms = vec!["medium=3".parse().unwrap()];
+    let preferences = Preferences { platforms, fresh_days: Some(30.0) };
+    let mut hits = found(&index, &Query { preferences, per_document: 1, ..Query::new("second part on tea") }).await;
+    assert_eq!(ids(&hits), ["a", "b"]);
+    index.searcher.expand(&mut hits, 1).await.expect("neighbours");
+    let texts = |chunks: &[ChunkPayload]| chunks.iter().map(|chunk| chunk.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&hits[0].before), ["first part on roads"]);
+    assert_eq!(texts(&hits[0].after), ["third part on rivers"]);
+    assert!(hits[1].before.is_empty() && hits[1].after.is_empty());
 }

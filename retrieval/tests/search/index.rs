@@ -12,7 +12,7 @@ use retrieval::Searcher;
 use shared::embedding::Embedder;
 use shared::index::{AUTHORS, BM25, DENSE, Index, IndexMeta};
 use shared::settings::EmbeddingSettings;
-use shared::sparse::document_vector;
+use shared::sparse::{Searched, document_vector};
 use shared::{Author, ChunkPayload, DocumentType, IdKind, Identity, Manifest, Metadata, Record, Revision};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use uuid::Uuid;
@@ -101,6 +101,26 @@ impl TestIndex {
         self.list(document, ids).await;
     }
 
+    /// Many documents of the same single chunk, which is embedded once.
+    pub(crate) async fn write_all(&self, documents: &[Document], text: &str) {
+        let vector = self.embedder.embed(vec![text.to_owned()]).await.expect("embedded").remove(0);
+        let chunks = documents.iter().map(|document| document.point(0, text, vector.clone())).collect::<Vec<_>>();
+        let manifest = |document: &Document| {
+            let manifest = Manifest {
+                chunk_ids: vec![document.chunk_id(0)],
+                metadata: document.metadata.clone(),
+                ..Manifest::empty(document.identity.clone(), document.revision)
+            };
+            let payload = manifest.to_payload().expect("a payload");
+            PointStruct::new(document.identity.manifest_id(), Vectors::from(NamedVectors::default()), payload)
+        };
+        let manifests = documents.iter().map(manifest).collect::<Vec<_>>();
+        for (collection, points) in [(&self.index.chunks, chunks), (&self.index.documents, manifests)] {
+            let upsert = UpsertPointsBuilder::new(collection, points).wait(true);
+            self.qdrant.upsert_points(upsert).await.expect("upserted");
+        }
+    }
+
     pub(crate) async fn bury(&self, document: &Document) {
         self.record(&self.index.documents, &Manifest::tombstone(document.identity.clone(), document.revision)).await;
     }
@@ -159,6 +179,7 @@ pub(crate) struct Document {
     pub(crate) identity: Identity,
     pub(crate) revision: Revision,
     pub(crate) metadata: Metadata,
+    pub(crate) path: Option<String>,
 }
 
 impl Document {
@@ -172,6 +193,7 @@ impl Document {
             // Above 2^53, as every real one.
             revision: Revision::from(3_855_425_992_956_837_889),
             metadata: Metadata { title: Some(format!("Title of {entry_id}")), ..Metadata::default() },
+            path: None,
         }
     }
 
@@ -190,7 +212,7 @@ impl Document {
     }
 
     fn point(&self, at: usize, text: &str, dense: Vec<f32>) -> PointStruct {
-        let bm25 = document_vector(text);
+        let bm25 = document_vector(&Searched::english(text));
         let vectors = NamedVectors::default()
             .add_vector(DENSE, Vector::new_dense(dense))
             .add_vector(BM25, Vector::new_sparse(bm25.indices, bm25.values));
@@ -198,7 +220,7 @@ impl Document {
             identity: self.identity.clone(),
             revision: self.revision,
             text: text.into(),
-            path: None,
+            path: self.path.clone(),
             symbol: None,
             metadata: self.metadata.clone(),
         };

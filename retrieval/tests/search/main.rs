@@ -2,5 +2,6 @@
 //! instead of a private one; collections called `twin_…` on it are deleted.
 
 mod answers;
+mod authors;
 mod index;
 mod program;

@@ -108,6 +108,10 @@ async fn what_a_person_did_wrong_is_one_line_and_code_2() {
         (vec!["search", "tea", "--type", "users"], "users have no text"),
         (vec!["search", "tea", "--limit", "0"], "1 to 1000"),
         (vec!["search", "tea", "--limit", "many"], "1 to 1000"),
+        (vec!["search", "tea", "--since", "yesterday"], "--since"),
+        (vec!["search", "tea", "--prefer", "medium"], "--prefer"),
+        (vec!["search", "tea", "--fresh", "0"], "--fresh"),
+        (vec!["search", "tea", "--expand", "11"], "0 to 10"),
         (vec!["search", "tea", "--jsn"], "--jsn"),
         (vec!["context", "tea", "--tokens", "few"], "TOKENS"),
     ] {
@@ -131,4 +135,25 @@ async fn an_index_of_another_model_is_refused() {
     let meta = IndexMeta { partitions: 8, model: "other".into(), dimension: 384, model_fingerprint: "other".into() };
     Index::ensure(&qdrant, &meta).await.expect("index is made");
     assert_refused(&run(&url, &settings, &["search", "tea"]).await, 2, "EMBEDDING_MODEL");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_explained_and_expanded() {
+    let index = TestIndex::new().await;
+    index.write(&Document::article("a"), &["a part on roads", "a part on tea", "a part on rivers"]).await;
+    let arguments = ["search", "tea", "--explain", "--expand", "1", "--limit", "1"];
+    let shown = said(&run(&index.url, &index.settings, &arguments).await.stdout);
+    for part in ["similarity: rank 1, 0.", "words: rank 1, ", "a part on roads", "a part on rivers"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let json = run(&index.url, &index.settings, &[&arguments[..], &["--json"]].concat()).await;
+    let line: Value = serde_json::from_slice(&json.stdout).expect("one line of JSON");
+    assert_eq!((&line["found"]["bm25"]["rank"], &line["found"]["position"]), (&Value::from(1), &Value::from(1)));
+    assert_eq!((&line["before"][0], &line["after"][0]), (&"a part on roads".into(), &"a part on rivers".into()));
+    let context =
+        said(&run(&index.url, &index.settings, &["context", "tea", "--expand", "1", "--limit", "1"]).await.stdout);
+    assert!(
+        context.find("on roads") < context.find("on tea") && context.find("on tea") < context.find("on rivers"),
+        "{context}"
+    );
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{NamedVectors, PointId, PointStruct, ScoredPoint, UpsertPointsBuilder, Vector};
 use shared::index::{BM25, CHUNKS, DENSE, DOCUMENTS};
-use shared::sparse::document_vector;
+use shared::sparse::{Searched, document_vector};
 use shared::{ChunkPayload, DocumentType, IdKind, Identity, Manifest, Metadata, Record, Revision};
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ impl Library {
     fn chunk(&mut self, id: Uuid, manifest: &Manifest) -> Result<PointStruct> {
         let rare: Vec<String> = (0..15).map(|_| rare_word(&mut self.text)).collect();
         let text = format!("{} {}", self.text.words(80), rare.join(" "));
-        let sparse = document_vector(&text);
+        let sparse = document_vector(&Searched::english(&text));
         let vectors = NamedVectors::default()
             .add_vector(DENSE, Vector::new_dense(self.text.vector(self.dimension)))
             .add_vector(BM25, Vector::new_sparse(sparse.indices, sparse.values));

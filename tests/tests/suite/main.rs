@@ -5,6 +5,7 @@ mod chaos;
 mod commands;
 mod dead_letters;
 mod drills;
+mod eval;
 mod executions;
 mod kills;
 mod model;

@@ -55,6 +55,8 @@ fn a_file_stands_under_its_repository_and_path() {
     let expected = |over: &str| Chunk {
         text: "fn main() {}".into(),
         embedded_text: format!("{over}\n\nfn main() {{}}"),
+        heading_bytes: over.len() + 2,
+        language: Language::ENGLISH,
         path: Some("src/search/vector.rs".into()),
         symbol: None,
     };
