@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench eval check chaos fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench eval check chaos fuzz fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
@@ -64,6 +64,9 @@ check: tools ## what CI runs: format, lints, tests
 chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4 FAULTS=all (or kill-producer,pause), or DRILL=all (or producer-kills) SCALE=1
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin chaos
+
+fuzz: tools ## throw anything at decode, clean and chunk, each for MINUTES=5 (TARGET=clean for one); findings are kept in target/fuzz
+	@MINUTES="$(or $(MINUTES),5)" sh fuzz/run.sh $(or $(TARGET),decode clean chunk)
 
 fmt: tools ## format the code
 	@cargo fmt --all

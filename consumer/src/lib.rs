@@ -11,6 +11,8 @@ mod clean;
 mod command_error;
 mod dead_letters;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod holdings;
 mod in_flight;
 mod intake;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bson::{Bson, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use mongodb::Collection;
 use shared::DocumentType;
 use shared::resync::{MAX_KEYS, REQUESTS, ResyncRequest};
@@ -20,6 +20,8 @@ use crate::source::{Source, answer};
 const PACE: Duration = Duration::from_secs(1);
 /// Requests taken at once; their keys become part of the checkpoint.
 const AT_ONCE: i64 = 2;
+/// How long the reason of a refusal is kept.
+const KEPT_MILLIS: i64 = 24 * 3600 * 1000;
 
 /// The relay's end: requests come, and the ids of those that it stored go.
 #[derive(Debug)]
@@ -152,12 +154,21 @@ impl Poll {
         }
     }
 
-    /// Leaves it with the reason, for whoever asked.
     async fn refuse(&self, stored: &Document, problem: &str) -> Result<(), ProducerError> {
-        let id = stored.get("_id").unwrap_or(&Bson::Null);
-        tracing::error!(request = %id, problem, "a requested resync is refused");
-        let refused = doc! {"$set": {"refused": problem}};
-        answer(self.requested.update_one(doc! {"_id": id}, refused).into_future()).await?;
-        Ok(())
+        refuse(&self.source, stored.get("_id").unwrap_or(&Bson::Null), problem).await
     }
+}
+
+/// Leaves the request with the reason, for whoever waits for it; what nobody waited for goes after a day.
+///
+/// # Errors
+/// As MongoDB.
+pub(crate) async fn refuse(source: &Source, request: &Bson, problem: &str) -> Result<(), ProducerError> {
+    tracing::error!(%request, problem, "a requested resync is refused");
+    let (requested, now) = (source.records::<Document>(REQUESTS), DateTime::now());
+    let refused = doc! {"$set": {"database": source.name(), "refused": problem, "refused_at": now}};
+    answer(requested.update_one(doc! {"_id": request}, refused).upsert(true).into_future()).await?;
+    let old = doc! {"database": source.name(), "refused_at": {"$lt": now.saturating_add_millis(-KEPT_MILLIS)}};
+    answer(requested.delete_many(old).into_future()).await?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::boundary::Boundary;
 use crate::document_id::identify;
 use crate::error::ProducerError;
+use crate::resync_inbox::refuse;
 use crate::snapshot::{Copied, Scope, Snapshot};
 use crate::snapshot_rows::{Batches, Rows, refuses_filter};
 use crate::source::Source;
@@ -107,12 +108,13 @@ impl SnapshotReader {
             match self.read_on().await {
                 Ok(()) | Err(Interrupted::Unheard) => return,
                 Err(Interrupted::By(error)) => {
-                    if let Some(said) = self.refused(&error) {
-                        tracing::error!(%collection, error = said, "the filter of a resync does not run; given up");
-                        // Heard or not, it ends.
-                        let _ = self.send(Vec::new(), self.copied.clone(), true).await;
-                        return;
-                    }
+                    let error = match self.refused(&error) {
+                        None => error,
+                        Some(said) => match self.give_up(&format!("the filter does not run: {said}")).await {
+                            Ok(()) | Err(Interrupted::Unheard) => return,
+                            Err(Interrupted::By(error)) => error,
+                        },
+                    };
                     let rows = self.copied.rows;
                     self.is_failing = true;
                     self.readiness.set_down("snapshot", format!("of {collection} interrupted: {error}"));
@@ -140,14 +142,19 @@ impl SnapshotReader {
         matches!(self.snapshot.scope, Scope::Filter(_)).then(|| refuses_filter(error)).flatten()
     }
 
+    /// Ends it here. Who waits for it is told first, for after the last page it counts as done.
+    async fn give_up(&mut self, problem: &str) -> Result<(), Interrupted> {
+        refuse(&self.source, &self.snapshot.id.to_string().into(), problem).await?;
+        Ok(self.send(Vec::new(), self.copied.clone(), true).await?)
+    }
+
     async fn read_on(&mut self) -> Result<(), Interrupted> {
         let snapshot = Arc::clone(&self.snapshot);
         let rows = match Rows::of(self.source.clone(), &snapshot) {
             Ok(rows) => rows,
             Err(problem) => {
                 // Looked at before it was taken.
-                tracing::error!(error = problem, "the filter of a resync is none; given up");
-                return Ok(self.send(Vec::new(), self.copied.clone(), true).await?);
+                return self.give_up(&format!("the filter {problem}")).await;
             }
         };
         match &snapshot.scope {

@@ -255,6 +255,17 @@ mod tests {
         assert_eq!((event.document, event.omitted.as_deref()), (None, Some(TOO_LARGE)));
     }
 
+    /// Found by fuzzing: an author's id can be a double of seventeen digits.
+    #[test]
+    fn a_number_is_decoded_to_its_last_bit() {
+        for number in [1.9223372036192234e28, 9_007_199_254_740_991.0, 0.1 + 0.2, f64::MAX, 5e-324] {
+            let mut event = event(String::new());
+            event.document = Some(Map::from_iter([("number".to_owned(), json!(number))]));
+            let body = encode(&event).unwrap();
+            assert_eq!(decode(&body.bytes, body.encoding).unwrap(), event, "{number}");
+        }
+    }
+
     /// Another producer's message: its document is lost, and not whose it is.
     #[test]
     fn a_document_that_cannot_be_read_leaves_its_event() {

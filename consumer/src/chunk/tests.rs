@@ -1,7 +1,5 @@
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use shared::Metadata;
 
 use super::*;
@@ -12,21 +10,10 @@ mod limits;
 mod places;
 mod properties;
 
-/// A tokenizer of the model's kind (WordPiece under BERT's rules) that knows letters and a few words. No special tokens.
+/// A tokenizer of the model's kind without special tokens.
 fn tokens(limit: usize) -> TokenCounter {
-    let words = ["the", "a", "of", "and", "search", "vector", "text", "##s", "##ing", "[UNK]"].map(str::to_owned);
-    let letters = (' '..'\u{7f}').chain('а'..='я').flat_map(|letter| [letter.to_string(), format!("##{letter}")]);
-    let pieces: BTreeSet<String> = letters.chain(words).collect();
-    let vocabulary: serde_json::Map<_, _> =
-        pieces.into_iter().enumerate().map(|(id, piece)| (piece, json!(id))).collect();
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null, "decoder": null,
-        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocabulary},
-    });
     let file = tempfile::NamedTempFile::new().unwrap();
-    serde_json::to_writer(file.as_file(), &tokenizer).unwrap();
+    serde_json::to_writer(file.as_file(), &crate::fuzzing::tokens()).unwrap();
     TokenCounter::from_file(file.path(), limit).unwrap()
 }
 

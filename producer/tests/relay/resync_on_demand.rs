@@ -139,9 +139,27 @@ async fn a_request_that_is_none_is_refused_and_harms_nothing() {
     let wrong = doc! {"_id": 7, "database": &bench.name, "type": "nothing"};
     let filter = doc! {"_id": bson::Uuid::new().to_string(), "database": &bench.name, "type": "posts",
     "filter": r#"{"$nothing": 1}"#, "requested_at": bson::DateTime::now(), "requested_by": "a test"};
-    written.insert_many([wrong, filter]).await.unwrap();
+    let old =
+        doc! {"_id": 8, "database": &bench.name, "refused": "long ago", "refused_at": bson::DateTime::from_millis(0)};
+    written.insert_many([old, wrong, filter]).await.unwrap();
     let refused = doc! {"database": &bench.name, "refused": {"$exists": true}};
     eventually("both are refused", async || written.count_documents(refused.clone()).await.unwrap() == 2).await;
     said(&bench, &["--type", "posts", "--keys", "gone", "--wait"]);
     reader.until("the delete", |r| r.count(Operation::Delete, "posts") == 1).await;
+}
+
+/// What a filter does to a row that comes late is seen only when it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_is_told_of_a_filter_that_fails_on_a_later_row() {
+    let bench = Bench::new().await;
+    bench.collection("posts").insert_many([doc! {"_id": 1, "n": 1}, doc! {"_id": 2, "n": 0}]).await.unwrap();
+    let mut reader = bench.read().await;
+    let _producer = bench.start();
+    sync(&mut reader).await;
+    let filter = r#"{"$expr": {"$gt": [{"$divide": [1, "$n"]}, 0]}}"#;
+    let (code, text) = output(bench.command().args(["resync", "--type", "posts", "--filter", filter, "--wait"]));
+    assert!(code == Some(1) && text.contains("the filter does not run"), "{code:?} {text}");
+    eventually("nothing is left of the request", async || requests(&bench).await == 0).await;
+    said(&bench, &["--type", "posts", "--keys", "1", "--wait"]);
+    reader.until("the row", |r| r.count(Operation::Snapshot, "posts") == 1).await;
 }

@@ -3,6 +3,7 @@
 
 mod chaos;
 mod commands;
+mod corpus;
 mod dead_letters;
 mod drills;
 mod eval;

@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bson::{Bson, Document, doc};
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, Document, Timestamp, doc};
 use futures_util::StreamExt;
 use lapin::options::{BasicGetOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -210,7 +211,27 @@ async fn an_update_that_is_nested_too_deeply_takes_the_former_text_away() {
 async fn an_unsupported_id_is_a_dead_letter_of_the_producer() {
     let mut world = World::started().await;
     let posts = world.database.collection::<Document>("posts");
-    let odd: Vec<Bson> = vec![5.5.into(), true.into(), doc! { "a": 1 }.into(), bson::DateTime::now().into()];
+    let binary = |subtype, bytes: &[u8]| Bson::from(Binary { subtype, bytes: bytes.to_vec() });
+    let odd: Vec<Bson> = vec![
+        5.5.into(),
+        f64::NAN.into(),
+        f64::NEG_INFINITY.into(),
+        1e300.into(),
+        true.into(),
+        doc! { "a": 1 }.into(),
+        bson::DateTime::now().into(),
+        Bson::Null,
+        Bson::MinKey,
+        Bson::MaxKey,
+        Bson::Timestamp(Timestamp { time: 1, increment: 1 }),
+        Bson::Decimal128("5".parse().unwrap()),
+        Bson::JavaScriptCode("f()".into()),
+        Bson::Symbol("s".into()),
+        binary(BinarySubtype::Generic, &[7; 16]),
+        binary(BinarySubtype::UuidOld, &[7; 16]),
+        binary(BinarySubtype::Uuid, &[7; 3]),
+        binary(BinarySubtype::UserDefined(0x80), &[]),
+    ];
     for id in &odd {
         posts.insert_one(doc! { "_id": id, "content": "odd" }).await.unwrap();
     }
