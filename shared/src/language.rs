@@ -64,6 +64,11 @@ impl Language {
         languages
     }
 
+    /// Those that words are brought to stems in.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        STEMMED.iter().map(|(code, ..)| Self(code))
+    }
+
     /// Its ISO 639-1 code; empty where it makes no difference.
     pub fn code(self) -> &'static str {
         self.0

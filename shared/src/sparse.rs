@@ -13,6 +13,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::language::Language;
 use words::each_word;
 
+/// Weight of a query's word in a language that the query is hardly in.
+const UNLIKELY: f32 = 0.2;
+
 /// A sparse vector: ascending, unique indices and a value for each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SparseVector {
@@ -102,10 +105,11 @@ pub fn document_vector(searched: &Searched<'_>) -> SparseVector {
 }
 
 /// A query's terms, each of weight 1 however often it is said, in every language that it may be in. Stop words count
-/// only where there is nothing else.
+/// only where there is nothing else. Whatever language a document was taken for, its own words find it: their stems in
+/// the other languages count a little.
 pub fn query_vector(text: &str) -> SparseVector {
     let languages = Language::of_question(text);
-    let (mut telling, mut all) = (BTreeMap::new(), BTreeMap::new());
+    let (mut telling, mut all, mut unlikely) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     each_word(text, |word| {
         let says_little = languages.iter().any(|language| language.is_stop_word(word));
         for stem in [word.into()].into_iter().chain(languages.iter().map(|language| language.stem(word))) {
@@ -115,8 +119,15 @@ pub fn query_vector(text: &str) -> SparseVector {
                 telling.insert(at, 1.0);
             }
         }
+        if !says_little {
+            unlikely.extend(Language::all().map(|language| (index_of(&language.stem(word)), UNLIKELY)));
+        }
     });
-    SparseVector::from_weights(if telling.is_empty() { all } else { telling })
+    let mut weights = if telling.is_empty() { all } else { telling };
+    for (at, weight) in unlikely {
+        weights.entry(at).or_insert(weight);
+    }
+    SparseVector::from_weights(weights)
 }
 
 /// The path of an address, readable. Its host is known as the platform, and what follows a `?` is for machines.
@@ -163,6 +174,18 @@ mod tests {
             let (query, document) = (query_vector(query), document_vector(&searched));
             assert!(!query.indices.is_empty());
             assert!(query.indices.iter().any(|index| document.indices.contains(index)), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_meets_itself_whatever_language_its_document_was_taken_for() {
+        for language in Language::all() {
+            let searched = Searched { language, ..Searched::english("zqaaaaqy kubernetes") };
+            let document = document_vector(&searched);
+            for word in ["zqaaaaqy", "Kubernetes"] {
+                let query = query_vector(word);
+                assert!(query.indices.iter().any(|index| document.indices.contains(index)), "{word} {language:?}");
+            }
         }
     }
 
