@@ -7,6 +7,7 @@ mod boundary;
 mod breadcrumb;
 mod outline;
 mod splitter;
+mod syntax;
 mod token_map;
 
 use shared::Language;
@@ -16,7 +17,7 @@ use crate::clean::CleanedDocument;
 use splitter::Splitter;
 
 /// Version of cleaning, chunking and the weights of words. It is part of the fingerprint: raise it with any change of what they give.
-pub(crate) const PIPELINE: &str = "clean-1 chunk-1 words-2";
+pub(crate) const PIPELINE: &str = "clean-1 chunk-2 words-2";
 
 /// A piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub struct Chunk {
     pub language: Language,
     /// Path of its file.
     pub path: Option<String>,
-    /// Name of the function or type that it is from, which readers may ask for. None as long as code is cut by its lines
-    /// and not by its syntax.
+    /// The function or type that it is from, under what that is in: `Fleet::moor`. None outside of any, and where the
+    /// language is not known.
     pub symbol: Option<String>,
 }
 

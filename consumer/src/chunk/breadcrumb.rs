@@ -1,4 +1,4 @@
-//! What stands over a chunk when it is embedded: its document's title, then its headings or its path.
+//! What stands over a chunk when it is embedded: its document's title, then its headings, or its path and symbol.
 
 use shared::embedding::TokenCounter;
 
@@ -18,18 +18,34 @@ pub(super) struct Breadcrumb {
     pub(super) tokens: usize,
 }
 
+/// A line of it: parts, of which the last are the most particular.
+pub(super) struct Trail<'a> {
+    pub(super) parts: Vec<&'a str>,
+    pub(super) separator: &'static str,
+}
+
 impl Breadcrumb {
-    /// `title` over `path`, of which the last and most particular parts are kept. `None` for a text that the tokenizer does not take.
-    pub(super) fn new(title: Option<&str>, path: &[&str], separator: &str, tokens: &TokenCounter) -> Option<Self> {
-        let budget = tokens.limit() / SHARE;
+    /// `title` over `trails`, of which the last says most and is cut last. `None` for a text that the tokenizer does not take.
+    pub(super) fn new(title: Option<&str>, trails: &[Trail<'_>], tokens: &TokenCounter) -> Option<Self> {
+        let mut rest = tokens.limit() / SHARE;
         let title = title.map(plain).unwrap_or_default();
-        let parts: Vec<String> =
-            path.iter().map(|part| plain(part)).filter(|part| *part != title && !part.is_empty()).collect();
-        let title_budget = if parts.is_empty() { budget } else { budget * 2 / TITLE_SHARE };
-        let title = cut(&title, title_budget, tokens)?;
-        let rest = budget.saturating_sub(tokens.count(&title)?);
-        let path = last_parts(&parts, separator, rest, tokens)?;
-        let lines: Vec<String> = [title, path].into_iter().filter(|line| !line.is_empty()).collect();
+        let trails: Vec<(Vec<String>, &str)> = trails
+            .iter()
+            .map(|trail| (trail.parts.iter().map(|part| plain(part)), trail.separator))
+            .map(|(parts, separator)| (parts.filter(|part| *part != title && !part.is_empty()).collect(), separator))
+            .filter(|(parts, _): &(Vec<String>, _)| !parts.is_empty())
+            .collect();
+        let title = cut(&title, if trails.is_empty() { rest } else { rest * 2 / TITLE_SHARE }, tokens)?;
+        rest = rest.saturating_sub(tokens.count(&title)?);
+        let mut lines = Vec::new();
+        for (parts, separator) in trails.iter().rev() {
+            let line = last_parts(parts, separator, rest, tokens)?;
+            rest = rest.saturating_sub(tokens.count(&line)?);
+            lines.push(line);
+        }
+        lines.push(title);
+        lines.reverse();
+        lines.retain(|line| !line.is_empty());
         if lines.is_empty() {
             return Some(Self::default());
         }

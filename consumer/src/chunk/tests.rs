@@ -5,6 +5,7 @@ use shared::Metadata;
 use super::*;
 use crate::clean::{Format, Section};
 
+mod code;
 mod embedded;
 mod limits;
 mod places;

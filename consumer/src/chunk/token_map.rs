@@ -46,10 +46,11 @@ impl<'a> TokenMap<'a> {
         Ok(if end > start { end } else { self.text.ceil_char_boundary(start + 1) })
     }
 
-    /// Number of tokens that lie in or reach into `range`, which is covered.
-    pub(super) fn count(&self, range: Range<usize>) -> usize {
+    /// Number of tokens that lie in or reach into `range`.
+    pub(super) fn count(&mut self, range: Range<usize>) -> Result<usize, Refused> {
+        self.cover(range.end)?;
         let end = self.ranges.partition_point(|token| token.start < range.end);
-        end.saturating_sub(self.first(range.start))
+        Ok(end.saturating_sub(self.first(range.start)))
     }
 
     fn first(&self, start: usize) -> usize {

@@ -3,6 +3,7 @@
 mod embedder;
 mod model;
 mod tokens;
+mod word_pieces;
 
 pub use embedder::{EmbedError, Embedder, Run};
 pub use model::{Model, ModelError, ModelInfo};

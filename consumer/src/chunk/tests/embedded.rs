@@ -58,11 +58,11 @@ fn a_file_stands_under_its_repository_and_path() {
         heading_bytes: over.len() + 2,
         language: Language::ENGLISH,
         path: Some("src/search/vector.rs".into()),
-        symbol: None,
+        symbol: Some("main".into()),
     };
-    assert_eq!(chunk(&document, &tokens(64)).unwrap(), [expected("twin\nsrc/search/vector.rs")]);
+    assert_eq!(chunk(&document, &tokens(80)).unwrap(), [expected("twin\nsrc/search/vector.rs\nmain")]);
     // The file's name says more than its folders.
-    assert_eq!(chunk(&document, &tokens(44)).unwrap(), [expected("twin\nsearch/vector.rs")]);
+    assert_eq!(chunk(&document, &tokens(52)).unwrap(), [expected("twin\nvector.rs\nmain")]);
 }
 
 #[test]
