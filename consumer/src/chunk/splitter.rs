@@ -6,7 +6,7 @@ use super::boundary::{Structure, Window};
 use super::breadcrumb::Breadcrumb;
 use super::outline::Outline;
 use super::token_map::{Refused, TokenMap};
-use super::{Chunk, ChunkError};
+use super::{Chunk, ChunkError, MAX_CHUNKS};
 use crate::clean::emoji::without_emoji;
 use crate::clean::{Format, Section};
 
@@ -44,6 +44,9 @@ impl<'a> Splitter<'a> {
     pub(super) fn split_into(mut self, chunks: &mut Vec<Chunk>) -> Result<(), ChunkError> {
         let mut at = 0;
         while let Some(start) = self.next_start(at) {
+            if chunks.len() == MAX_CHUNKS {
+                return Err(ChunkError::TooMany);
+            }
             let (chunk, end) = self.next_chunk(start)?;
             chunks.push(chunk);
             at = end;

@@ -7,6 +7,7 @@ mod corpus;
 mod dead_letters;
 mod drills;
 mod executions;
+mod ids;
 mod kills;
 mod model;
 mod poison;
