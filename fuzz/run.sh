@@ -27,7 +27,7 @@ for target in "$@"; do
 	trap 'exit 130' INT TERM
 	while kill -0 "$run" 2>/dev/null; do
 		sleep 5
-		printf '%s  %-7s %s\n' "$(date +%T)" "$target" "$(grep '^#' "$log" | tail -n 1 | tr -s '\t ' ' ')"
+		printf '%s  %-7s %s\n' "$(date +%T)" "$target" "$(grep '^#[0-9]' "$log" | tail -n 1 | tr -s '\t ' ' ')"
 	done
 	if wait "$run"; then
 		printf '%s  %-7s no finding in %s s: %s\n' "$(date +%T)" "$target" "$seconds" "$(grep number_of_executed_units "$log" | tr -dc 0-9) inputs"

@@ -19,6 +19,10 @@ use splitter::Splitter;
 /// Version of cleaning, chunking and the weights of words. It is part of the fingerprint: raise it with any change of what they give.
 pub(crate) const PIPELINE: &str = "clean-1 chunk-2 words-2";
 
+/// Chunks of a document: their ids and hashes stand in its manifest, about 80 bytes each. A document of MongoDB's 16 MB
+/// has a third of this, unless it is a heap of tiny files.
+pub(crate) const MAX_CHUNKS: usize = 1 << 16;
+
 /// A piece of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
@@ -56,6 +60,9 @@ pub(crate) enum ChunkError {
         /// Where it stands.
         at: usize,
     },
+    /// More than a manifest lists. Known before the rest of the document is looked at, which may take long.
+    #[error("more than the {MAX_CHUNKS} chunks that a manifest lists")]
+    TooMany,
 }
 
 /// Cuts `document` into chunks, in reading order.

@@ -20,6 +20,7 @@ use shared::{DocumentType, Identity};
 pub(crate) use author::{AuthorName, author};
 pub(crate) use cleaned_document::{CleanedDocument, Format, Section};
 pub(crate) use fields::{CleanError, bounded};
+pub(crate) use metadata::checked_id;
 pub(crate) use prose::Fence;
 
 use metadata::Title;

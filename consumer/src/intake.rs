@@ -8,6 +8,7 @@ use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::types::DeliveryTag;
 use shared::body::{self, DecodeError};
+use shared::document::memory;
 use shared::{ChangeEvent, Identity, Subject};
 
 use crate::barrier::Barrier;
@@ -17,7 +18,7 @@ use crate::quarantine::is_suspect;
 
 /// Documents in a batch: enough to fill the model's batches, few enough to be searchable soon.
 pub(crate) const MAX_DOCUMENTS: u16 = 64;
-/// Bytes of JSON in a batch, decompressed; the one message that goes beyond it still belongs to it.
+/// Bytes that the documents of a batch take in memory; the one that goes beyond it still belongs to it.
 const MAX_BYTES: usize = 8 << 20;
 
 /// What comes next in a partition.
@@ -58,14 +59,14 @@ pub(crate) struct Documents {
     pub(crate) undecodable: Vec<(Message, DecodeError)>,
     /// The last one's tag.
     pub(crate) last: DeliveryTag,
-    /// Size of the changes as JSON, which is what they take in memory.
+    /// What the documents take in memory, about.
     bytes: usize,
 }
 
 impl Documents {
-    fn push(&mut self, change: Change, bytes: usize) {
+    fn push(&mut self, change: Change) {
+        self.bytes += change.event.document.as_ref().map_or(0, memory);
         self.changes.push(change);
-        self.bytes += bytes;
     }
 
     /// The documents that it is about.
@@ -121,7 +122,7 @@ impl Intake {
                     self.held = Some(delivery);
                     break;
                 }
-                Decoded::Change(change, bytes) => documents.push(*change, bytes),
+                Decoded::Change(change) => documents.push(*change),
                 Decoded::Undecodable(error) => documents.undecodable.push((message(&delivery), error)),
             }
             documents.last = tag;
@@ -143,24 +144,22 @@ pub(crate) fn alone(delivery: &Delivery, partition: u16) -> Batch {
         Decoded::Barrier(barrier) => {
             return Batch::Barrier(barrier, Box::new(message(delivery)), delivery.delivery_tag);
         }
-        Decoded::Change(change, bytes) => documents.push(*change, bytes),
+        Decoded::Change(change) => documents.push(*change),
         Decoded::Undecodable(error) => documents.undecodable.push((message(delivery), error)),
     }
     Batch::Documents(documents)
 }
 
 enum Decoded {
-    /// With its size as JSON.
-    Change(Box<Change>, usize),
+    Change(Box<Change>),
     Barrier(Barrier),
     Undecodable(DecodeError),
 }
 
 fn decode(delivery: &Delivery, partition: u16) -> Decoded {
     let encoding = delivery.properties.content_encoding().as_ref().map(ToString::to_string);
-    let json = body::decompressed(&delivery.data, encoding.as_deref());
-    let (event, bytes) = match json.and_then(|json| Ok((body::parse(&json)?, json.len()))) {
-        Ok(decoded) => decoded,
+    let event = match body::decode(&delivery.data, encoding.as_deref()) {
+        Ok(event) => event,
         Err(error) => return Decoded::Undecodable(error),
     };
     let ChangeEvent { revision, subject, .. } = &event;
@@ -173,7 +172,7 @@ fn decode(delivery: &Delivery, partition: u16) -> Decoded {
         }),
         Subject::Document(identity) => {
             let (redelivered, message) = (delivery.redelivered, message(delivery));
-            Decoded::Change(Box::new(Change { identity, event, redelivered, message }), bytes)
+            Decoded::Change(Box::new(Change { identity, event, redelivered, message }))
         }
     }
 }
@@ -188,9 +187,9 @@ mod tests {
     use lapin::BasicProperties;
     use serde_json::json;
 
-    fn delivery(text: &str) -> Delivery {
+    fn delivery(content: impl serde::Serialize) -> Delivery {
         let json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": "update", "type": "posts",
-            "id_kind": "int", "entry_id": "5", "revision": 1, "occurred_at": "", "document": {"content": text}});
+            "id_kind": "int", "entry_id": "5", "revision": 1, "occurred_at": "", "document": {"content": content}});
         let event = ChangeEvent::from_json(json.to_string().as_bytes()).unwrap();
         let body = body::encode(&event).unwrap();
         let mut delivery = Delivery::mock(1, "".into(), "".into(), false, body.bytes);
@@ -203,8 +202,8 @@ mod tests {
     fn batch_of(deliveries: &[Delivery]) -> Documents {
         let mut documents = Documents::default();
         for delivery in deliveries {
-            let Decoded::Change(change, bytes) = decode(delivery, 0) else { panic!("a change") };
-            documents.push(*change, bytes);
+            let Decoded::Change(change) = decode(delivery, 0) else { panic!("a change") };
+            documents.push(*change);
         }
         documents
     }
@@ -216,6 +215,15 @@ mod tests {
         assert!(compressed.data.len() < MAX_BYTES / 100);
         assert!(batch_of(&[compressed]).are_enough());
         assert!(!batch_of(&[delivery("short"), delivery("short")]).are_enough());
+    }
+
+    /// Nor does JSON say what it takes: of eight bytes come seven hundred.
+    #[test]
+    fn a_batch_is_closed_by_what_its_documents_take_in_memory() {
+        let maps = vec![json!({"a": 0}); 20_000];
+        let many = delivery(&maps);
+        assert!(!batch_of(&[delivery(&maps[..5_000])]).are_enough());
+        assert!(many.data.len() < MAX_BYTES / 100 && batch_of(&[many]).are_enough());
     }
 
     #[test]

@@ -4,13 +4,9 @@ use shared::embedding::TokenCounter;
 use shared::{ChangeEvent, DocumentType, Identity, MAX_CLEANED_TEXT, Metadata, Operation};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::chunk::{Chunk, chunk};
-use crate::clean::{AuthorName, author, bounded, clean};
+use crate::chunk::{Chunk, ChunkError, chunk};
+use crate::clean::{AuthorName, author, bounded, checked_id, clean};
 use crate::telemetry::timed;
-
-/// Chunks of a document: their ids and hashes stand in its manifest, about 80 bytes each. A document of MongoDB's 16 MB
-/// has a third of this, unless it is a heap of tiny files.
-const MAX_CHUNKS: usize = 1 << 16;
 
 /// What the index should hold of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,18 +62,18 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         stage: "clean",
         error: error.to_string(),
     };
+    // An id is copied to every chunk.
+    checked_id("_id", &identity.entry_id).map_err(|error| unclean(&error))?;
     if identity.document_type == DocumentType::Users {
         return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }
     let cleaning = timed("clean");
     let cleaned = clean(identity, document).map_err(|error| unclean(&error))?;
     drop(cleaning);
-    let unchunkable = |error: String| Unindexable { reason: "cannot be chunked", stage: "chunk", error };
+    let unchunkable =
+        |error: ChunkError| Unindexable { reason: "cannot be chunked", stage: "chunk", error: error.to_string() };
     let _chunking = timed("chunk");
-    let chunks = chunk(&cleaned, tokens).map_err(|error| unchunkable(error.to_string()))?;
-    if chunks.len() > MAX_CHUNKS {
-        return Err(unchunkable(format!("{} chunks, more than the {MAX_CHUNKS} that a manifest lists", chunks.len())));
-    }
+    let chunks = chunk(&cleaned, tokens).map_err(unchunkable)?;
     Ok(Content::Document(Prepared {
         cleaned_text: bounded(&cleaned.text(), MAX_CLEANED_TEXT).to_owned(),
         source_hash: cleaned.hash(),
@@ -171,9 +167,30 @@ pub(crate) mod tests {
         assert!(shown > MAX_CLEANED_TEXT, "the chunks have all of it: {shown} bytes");
     }
 
+    /// Copied to each of seven thousand chunks, an id of 8 MB would take 56 GB.
+    #[test]
+    fn a_document_whose_id_is_too_long_to_be_copied_is_refused_and_can_be_deleted() {
+        let of = |entry_id: &str, operation: &str| {
+            let identity =
+                Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: entry_id.into() };
+            let mut json = json!({"id": "0b0e2b5c-5a3e-5f5e-9d5c-1f0e7a3c2b1d", "operation": operation, "type": "posts",
+                "id_kind": "str", "entry_id": entry_id, "revision": 1, "occurred_at": ""});
+            if operation != "delete" {
+                json["document"] = json!({"content": "text"});
+            }
+            prepare(&identity, &ChangeEvent::from_json(json.to_string().as_bytes()).unwrap(), &tokens())
+        };
+        assert!(of(&"i".repeat(4_096), "insert").is_ok());
+        let fault = of(&"i".repeat(4_097), "insert").unwrap_err();
+        assert_eq!((fault.stage, fault.reason), ("clean", "invalid document"));
+        assert!(fault.error.contains("_id: 4097 bytes"), "{}", fault.error);
+        assert_eq!(of(&"i".repeat(4_097), "delete"), Ok(Content::Gone));
+    }
+
     #[test]
     fn a_document_of_more_chunks_than_a_manifest_lists_is_refused() {
-        let files: serde_json::Map<_, _> = (0..=MAX_CHUNKS).map(|file| (format!("{file}.md"), json!("x"))).collect();
+        let files: serde_json::Map<_, _> =
+            (0..=crate::chunk::MAX_CHUNKS).map(|file| (format!("{file}.md"), json!("x"))).collect();
         let fault = prepared(DocumentType::Repositories, files.into()).unwrap_err();
         assert_eq!((fault.stage, fault.reason), ("chunk", "cannot be chunked"));
     }

@@ -34,6 +34,9 @@ use write::{Part, ROUND_CHUNKS};
 /// Bytes of the reason in a record that says why its document is not indexed.
 const MAX_ERROR: usize = 4096;
 
+/// Bytes of a document's name in a line of the log.
+const MAX_SHOWN: usize = 300;
+
 /// Where a message goes that cannot be applied.
 pub trait DeadLetters: Send + Sync {
     /// Returns once the dead letter is confirmed.
@@ -325,11 +328,15 @@ async fn refuse(work: &Work, fault: Unindexable, dead_letters: &impl DeadLetters
     let error = bounded(&format!("{}: {}", fault.stage, fault.error), MAX_ERROR).to_owned();
     if matches!(work.content, Some(Content::Failed(_))) {
         // Not the document's fault then: nothing is smaller than this record.
-        return Err(PartitionError::RefusesAll { document: work.identity().to_string(), error });
+        let document = bounded(&work.identity().to_string(), MAX_SHOWN).to_owned();
+        return Err(PartitionError::RefusesAll { document, error });
     }
     let attempts = work.change.message.attempts();
     let postmark = Postmark { reason: fault.reason, stage: fault.stage, error: fault.error, attempts, partition };
-    tracing::warn!(document = %work.change.identity, revision = %work.change.event.revision, %error, "dead letter");
+    // Both may hold what somebody else wrote: bounded and, by `Debug`, on one line.
+    let document = work.identity().to_string();
+    let document = bounded(&document, MAX_SHOWN);
+    tracing::warn!(?document, revision = %work.change.event.revision, ?error, "dead letter");
     dead_letters.send(&work.change.message, postmark).await?;
     Ok(Content::Failed(error))
 }

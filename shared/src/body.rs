@@ -58,8 +58,8 @@ pub enum DecodeError {
     /// Said to be zstd and is not.
     #[error("not zstd: {0}")]
     NotZstd(std::io::Error),
-    /// A decompression bomb.
-    #[error("decompresses to more than {MAX_DECOMPRESSED} bytes")]
+    /// A decompression bomb, or as large without.
+    #[error("is or decompresses to more than {MAX_DECOMPRESSED} bytes")]
     TooLarge,
     /// Not UTF-8.
     #[error("not UTF-8: {0}")]
@@ -141,6 +141,7 @@ pub fn decode(bytes: &[u8], encoding: Option<&str>) -> Result<ChangeEvent, Decod
 /// [`DecodeError`] says what the bytes are not.
 pub fn decompressed<'a>(bytes: &'a [u8], encoding: Option<&str>) -> Result<Cow<'a, [u8]>, DecodeError> {
     match encoding {
+        None | Some("" | "identity") if bytes.len() > MAX_DECOMPRESSED => Err(DecodeError::TooLarge),
         None | Some("" | "identity") => Ok(bytes.into()),
         Some(ZSTD) => Ok(decompress(bytes)?.into()),
         Some(other) => Err(DecodeError::UnknownEncoding(other.into())),
@@ -212,6 +213,7 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![b' '; MAX_DECOMPRESSED + 1], 19).unwrap();
         assert!(bomb.len() < 100_000);
         assert!(matches!(decode(&bomb, Some(ZSTD)), Err(DecodeError::TooLarge)));
+        assert!(matches!(decode(&vec![b' '; MAX_DECOMPRESSED + 1], None), Err(DecodeError::TooLarge)));
     }
 
     #[test]

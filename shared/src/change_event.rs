@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::document::BoundedDocument;
 use crate::identity::{DocumentType, IdKind, Identity};
 use crate::revision::Revision;
 
@@ -159,9 +160,9 @@ impl ChangeEvent {
     /// # Errors
     /// [`InvalidEvent`] says which field is wrong.
     pub fn from_json(json: &[u8]) -> Result<Self, InvalidEvent> {
-        let mut wire: Wire<Map<String, Value>> = serde_json::from_slice(json)?;
+        let mut wire: Wire<BoundedDocument> = serde_json::from_slice(json)?;
         wire.check_document()?;
-        let (document, omitted) = (wire.document.take(), wire.omitted.take());
+        let (document, omitted) = (wire.document.take().map(|BoundedDocument(fields)| fields), wire.omitted.take());
         Ok(Self { document, omitted, ..wire.envelope()? })
     }
 

@@ -5,6 +5,7 @@ mod backoff;
 pub mod body;
 mod change_event;
 pub mod dead_letter;
+pub mod document;
 pub mod embedding;
 pub mod extended_json;
 pub mod health;

@@ -10,7 +10,7 @@ use super::breadcrumb::{Breadcrumb, Trail};
 use super::outline::Outline;
 use super::syntax::Definitions;
 use super::token_map::{Refused, TokenMap};
-use super::{Chunk, ChunkError};
+use super::{Chunk, ChunkError, MAX_CHUNKS};
 use crate::clean::emoji::without_emoji;
 use crate::clean::{Format, Section};
 
@@ -73,6 +73,9 @@ impl<'a> Splitter<'a> {
     pub(super) fn split_into(mut self, chunks: &mut Vec<Chunk>) -> Result<(), ChunkError> {
         let mut at = 0;
         while let Some(start) = self.next_start(at) {
+            if chunks.len() == MAX_CHUNKS {
+                return Err(ChunkError::TooMany);
+            }
             let (chunk, end) = self.next_chunk(start)?;
             chunks.push(chunk);
             at = end;

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 100;
 /// Bytes of a path that are kept. It is copied to every chunk.
 const MAX_PATH: usize = 1024;
+/// Fields in `content`, each of which may have such a path. Twice as many as a document may have chunks.
+const MAX_FIELDS: usize = 1 << 17;
 
 /// Keys by which extended JSON writes what JSON has no type for.
 const EXTENDED: [&str; 18] = [
@@ -48,6 +50,9 @@ pub(crate) enum CleanError {
         /// The field, by its joined names.
         field: String,
     },
+    /// `content` has more fields than could be indexed.
+    #[error("content: more than {MAX_FIELDS} fields")]
+    TooMany,
     /// An id that would have to be cut, and would then be another's.
     #[error("{field}: {bytes} bytes, more than the {limit} that an id may have")]
     TooLong {
@@ -86,6 +91,9 @@ pub(super) fn texts(content: &Value) -> Result<Vec<(String, &str)>, CleanError> 
             Value::Object(fields) if !is_extended(fields) => {
                 if depth == MAX_DEPTH {
                     return Err(CleanError::TooDeep { field: bounded(&field_name(&path), 200).into() });
+                }
+                if texts.len() + waiting.len() + fields.len() > MAX_FIELDS {
+                    return Err(CleanError::TooMany);
                 }
                 waiting.extend(fields.iter().map(|(name, value)| (join(&path, name), depth + 1, value)));
             }

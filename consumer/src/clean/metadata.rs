@@ -14,7 +14,7 @@ pub(super) const IN_CONTENT: [&str; 4] = ["Title", "title", "language", "Languag
 const MAX_NAME: usize = 512;
 /// Bytes of a link; what is longer is no address to visit and is left out.
 const MAX_LINK: usize = 8 * 1024;
-/// Bytes of an author's id.
+/// Bytes of an id.
 const MAX_ID: usize = 4 * 1024;
 
 /// Where the title came from.
@@ -105,9 +105,15 @@ fn author(field: &str, document: &Map<String, Value>) -> Result<Option<String>, 
     let id = Bson::try_from(value.clone()).ok().and_then(|id| Identity::of(DocumentType::Users, &id).ok());
     let unexpected = || CleanError::unexpected(field, "an ObjectId, a string, a UUID or an integer", value);
     let id = id.ok_or_else(unexpected)?.entry_id;
-    match id.len() {
-        0 => Ok(None),
-        bytes if bytes > MAX_ID => Err(CleanError::TooLong { field: field.into(), bytes, limit: MAX_ID }),
-        _ => Ok(Some(id)),
-    }
+    checked_id(field, &id)?;
+    Ok((!id.is_empty()).then_some(id))
+}
+
+/// An id is copied to every chunk, and one that was cut would be another's.
+///
+/// # Errors
+/// [`CleanError::TooLong`].
+pub(crate) fn checked_id(field: &str, id: &str) -> Result<(), CleanError> {
+    let bytes = id.len();
+    if bytes > MAX_ID { Err(CleanError::TooLong { field: field.into(), bytes, limit: MAX_ID }) } else { Ok(()) }
 }

@@ -6,8 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, Document, Timestamp, doc};
+use bson::{Bson, Document, doc};
 use futures_util::StreamExt;
 use lapin::options::{BasicGetOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -19,16 +18,16 @@ use shared::topology::{self, DEAD_LETTERS, EXCHANGE};
 use shared::{DocumentType, IdKind, Identity, Manifest, Record};
 use tests::{TestQdrant, World, binary, embedding_environment, eventually, qdrant};
 
-struct DeadLetter {
-    body: Vec<u8>,
-    reason: String,
-    stage: String,
-    error: String,
-    attempts: i32,
+pub(crate) struct DeadLetter {
+    pub(crate) body: Vec<u8>,
+    pub(crate) reason: String,
+    pub(crate) stage: String,
+    pub(crate) error: String,
+    pub(crate) attempts: i32,
 }
 
 /// Takes the dead letters, as they come, until there are `count`.
-async fn dead_letters(world: &World, count: usize) -> Vec<DeadLetter> {
+pub(crate) async fn dead_letters(world: &World, count: usize) -> Vec<DeadLetter> {
     let connection = Connection::connect(&world.rabbitmq_uri, ConnectionProperties::default()).await.unwrap();
     let mut letters = Vec::new();
     while letters.len() < count {
@@ -203,44 +202,6 @@ async fn an_update_that_is_nested_too_deeply_takes_the_former_text_away() {
     })
     .await;
     world.until_not_found("axolotl", "deep", "axolotl").await;
-    world.stop().await;
-}
-
-/// `_id`s that have no identity go to the dead letters from the producer; their neighbours go on.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unsupported_id_is_a_dead_letter_of_the_producer() {
-    let mut world = World::started().await;
-    let posts = world.database.collection::<Document>("posts");
-    let binary = |subtype, bytes: &[u8]| Bson::from(Binary { subtype, bytes: bytes.to_vec() });
-    let odd: Vec<Bson> = vec![
-        5.5.into(),
-        f64::NAN.into(),
-        f64::NEG_INFINITY.into(),
-        1e300.into(),
-        true.into(),
-        doc! { "a": 1 }.into(),
-        bson::DateTime::now().into(),
-        Bson::Null,
-        Bson::MinKey,
-        Bson::MaxKey,
-        Bson::Timestamp(Timestamp { time: 1, increment: 1 }),
-        Bson::Decimal128("5".parse().unwrap()),
-        Bson::JavaScriptCode("f()".into()),
-        Bson::Symbol("s".into()),
-        binary(BinarySubtype::Generic, &[7; 16]),
-        binary(BinarySubtype::UuidOld, &[7; 16]),
-        binary(BinarySubtype::Uuid, &[7; 3]),
-        binary(BinarySubtype::UserDefined(0x80), &[]),
-    ];
-    for id in &odd {
-        posts.insert_one(doc! { "_id": id, "content": "odd" }).await.unwrap();
-    }
-    posts.insert_one(doc! { "_id": "after", "content": "the neighbour: ocelot" }).await.unwrap();
-    for letter in dead_letters(&world, odd.len()).await {
-        assert_eq!(letter.stage, "map");
-        assert!(letter.error.contains("_id"), "{}", letter.error);
-    }
-    world.until_found("ocelot", "after", "ocelot").await;
     world.stop().await;
 }
 

@@ -119,6 +119,17 @@ fn nesting_without_end_is_an_error_and_not_a_crash() {
     assert!(error.contains("nested deeper than 100 levels") && error.len() < 300, "{error}");
 }
 
+/// Each would have a path of a kilobyte.
+#[test]
+fn fields_without_end_are_an_error_and_not_a_heap_of_paths() {
+    let fields = |number: usize| -> Map<String, Value> { (0..number).map(|n| (n.to_string(), Value::Null)).collect() };
+    assert!(cleaned(DocumentType::Posts, json!({ "content": fields(70_000) })).is_ok());
+    let both = json!({ "content": { "a": fields(70_000), "b": fields(70_000) } });
+    assert!(cleaned(DocumentType::Posts, both.clone()).is_ok(), "nothing is left of a null");
+    let texts: Map<String, Value> = fields(140_000).into_iter().map(|(name, _)| (name, json!("text"))).collect();
+    assert!(error(DocumentType::Repositories, json!({ "content": { "a": texts } })).contains("fields"));
+}
+
 #[test]
 fn a_post_is_one_text_and_nested_fields_stand_alone() {
     let post =
