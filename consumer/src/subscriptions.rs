@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lapin::options::ConfirmSelectOptions;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::{Channel, Connection};
+use shared::broker::connect;
 use shared::shutdown::CancellationToken;
 use shared::topology;
 use tokio::task::JoinSet;
@@ -29,8 +30,6 @@ const SETUP: Duration = Duration::from_secs(30);
 const STANDBY: Duration = Duration::from_secs(5);
 /// Longest time for taking leave of the broker.
 const CLOSE: Duration = Duration::from_secs(2);
-/// Seconds between signs of life. An instance that gives none for twice as long has lost its partitions.
-const HEARTBEAT: u16 = 10;
 
 /// What an instance brings to every connection.
 pub(crate) struct Instance {
@@ -161,13 +160,6 @@ async fn in_time<T>(
     setup: impl Future<Output = Result<T, PartitionError>>,
 ) -> Result<T, PartitionError> {
     timeout(limit, setup).await.map_err(|_| PartitionError::Silent { seconds: limit.as_secs() })?
-}
-
-async fn connect(uri: &AMQPUri, name: &str) -> Result<Connection, lapin::Error> {
-    let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let mut uri = uri.clone();
-    uri.query.heartbeat.get_or_insert(HEARTBEAT);
-    Connection::connect_uri(uri, properties).await
 }
 
 #[cfg(test)]

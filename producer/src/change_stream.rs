@@ -56,7 +56,7 @@ pub(crate) struct ChangeStream {
     query: StreamQuery,
     readiness: Readiness,
     patience: Duration,
-    /// Connections that broke in place of an answer, one after the other.
+    /// Connections that broke soon, in place of an answer, one after the other.
     breaks: u32,
 }
 
@@ -224,6 +224,7 @@ impl ChangeStream {
 
     /// Waits for an answer of the server.
     async fn next_batch(&mut self, cursor: &mut RawBatchCursor) -> Result<Option<RawBatch>, ProducerError> {
+        let asked = Instant::now();
         let mut next = cursor.next();
         let answered = match timeout(SILENCE, &mut next).await {
             Ok(answered) => answered,
@@ -233,7 +234,9 @@ impl ChangeStream {
                 patience.map_err(|_| ProducerError::MongoDbTimeout(self.patience))?
             }
         };
-        let batch = answered.transpose().inspect_err(|error| self.breaks += u32::from(is_broken(error)))?;
+        // What cuts a connection that was silent for longer is not the server.
+        let soon = asked.elapsed() < SILENCE;
+        let batch = answered.transpose().inspect_err(|error| self.breaks += u32::from(soon && is_broken(error)))?;
         (self.patience, self.breaks) = (PATIENCE.0, 0);
         self.readiness.set_up("stream");
         Ok(batch)

@@ -53,7 +53,7 @@ pub use error::ProducerError;
 pub use filter::{Filter, FilterError};
 pub use mapping::MapError;
 pub use raw_change::MalformedChange;
-pub use report::{reset_checkpoint, show_checkpoint, status};
+pub use report::{reset_checkpoint, say, show_checkpoint, status};
 pub use resync::{ResyncSettings, resync};
 pub use service::run;
 pub use settings::{HistoryLostPolicy, Settings, SnapshotPolicy};

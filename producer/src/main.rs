@@ -73,6 +73,6 @@ async fn run(settings: Settings) -> Result<(), ProducerError> {
 }
 
 fn print(report: Result<String, ProducerError>) -> Result<(), ProducerError> {
-    println!("{}", report?);
+    producer::say(report?);
     Ok(())
 }

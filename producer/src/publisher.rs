@@ -8,8 +8,8 @@ use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Event};
-use shared::topology;
+use lapin::{Channel, Confirmation, Connection, Event};
+use shared::{broker, topology};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -49,8 +49,7 @@ impl Publisher {
     }
 
     async fn open(uri: &AMQPUri, partitions: u16) -> Result<Self, ProducerError> {
-        let properties = ConnectionProperties::default().with_connection_name("llm-twin producer".into());
-        let connection = Connection::connect_uri(uri.clone(), properties).await?;
+        let connection = broker::connect(uri, "llm-twin producer").await?;
         let events = connection.events_listener().boxed();
         let channel = connection.create_channel().await?;
         topology::declare(&channel, partitions).await?;

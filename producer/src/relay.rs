@@ -1,5 +1,6 @@
 //! The relay: read → map → publish → confirm → checkpoint.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,14 +77,32 @@ impl Relay {
             self.vigil.disconnected(&error);
             self.window.rewind();
             telemetry::broker_reconnected();
-            backoff.wait_after(begun, LASTING, shutdown).await;
+            self.meanwhile(backoff.wait_after(begun, LASTING, shutdown)).await?;
         }
         Ok(())
     }
 
+    /// Waits where there is no connection. What was confirmed before is still written down, and the metrics go on:
+    /// while nothing is published history runs out.
+    async fn meanwhile<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, ProducerError> {
+        let mut tick = interval(TICK);
+        let mut waiting = pin!(waiting);
+        loop {
+            tokio::select! {
+                waited = &mut waiting => return Ok(waited),
+                written = self.checkpointer.step() => {
+                    written?;
+                    self.stored();
+                }
+                _ = tick.tick() => self.observe(),
+            }
+        }
+    }
+
     async fn relay_over_one_connection(&mut self, shutdown: &CancellationToken) -> Result<(), ProducerError> {
+        let (broker, partitions) = (self.broker.clone(), self.partitions);
         let mut publisher = tokio::select! {
-            publisher = Publisher::connect(&self.broker, self.partitions) => publisher?,
+            publisher = self.meanwhile(Publisher::connect(&broker, partitions)) => publisher??,
             () = shutdown.cancelled() => return Ok(()),
         };
         // Nothing is published on a new connection before the lease is known to be ours: a paused predecessor of
@@ -115,7 +134,7 @@ impl Relay {
                 }
                 written = self.checkpointer.step() => {
                     written?;
-                    self.snapshots.stored(|key| self.checkpointer.pages_stored(key));
+                    self.stored();
                 }
                 () = self.lease.lost() => return Err(ProducerError::LeaseLost),
                 () = shutdown.cancelled() => return Ok(()),
@@ -264,10 +283,7 @@ impl Relay {
         let unstored = self.checkpointer.unstored();
         self.vigil
             .look(Sight { blocked: publisher.blocked(), all_answered, refused: &refused, unstored }, Instant::now());
-        telemetry::in_flight(self.window.len(), self.window.bytes());
-        self.checkpointer.observe();
-        self.snapshot_report.tell(&self.checkpointer.progress().snapshots);
-        self.oplog.observe(self.checkpointer.progress().position.as_ref());
+        self.observe();
         match self.checkpointer.begin_requested().await {
             Ok(begun) => self.begin(begun),
             Err(error) if error.verdict() == Verdict::Transient => {
@@ -278,8 +294,21 @@ impl Relay {
         Ok(())
     }
 
-    fn begin(&mut self, snapshots: Vec<Snapshot>) {
+    /// Sets the gauges.
+    fn observe(&mut self) {
+        telemetry::in_flight(self.window.len(), self.window.bytes());
+        self.checkpointer.observe();
+        self.snapshot_report.tell(&self.checkpointer.progress().snapshots);
+        self.oplog.observe(self.checkpointer.progress().position.as_ref());
+    }
+
+    /// The checkpoint was written: readers of snapshots may go on.
+    fn stored(&mut self) {
         self.snapshots.stored(|key| self.checkpointer.pages_stored(key));
+    }
+
+    fn begin(&mut self, snapshots: Vec<Snapshot>) {
+        self.stored();
         self.snapshot_report.begin(&snapshots);
         for snapshot in snapshots {
             self.resyncs.remove(snapshot.id);

@@ -1,5 +1,7 @@
 //! What a person can see of the relay from outside, and the reset.
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
@@ -15,6 +17,14 @@ use crate::position::Position;
 use crate::snapshot::Snapshot;
 use crate::snapshot_report::Pace;
 use crate::source::{Source, answer};
+
+/// A line for whoever reads along; the work does not end with the reader.
+pub fn say(line: impl Display) {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => tracing::warn!(%error, "not said"),
+        _ => {}
+    }
+}
 
 /// Checkpoint, lease, snapshot and what is left of the oplog, one line each.
 ///

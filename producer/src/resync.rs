@@ -8,7 +8,7 @@ use shared::settings::{MongoDbSettings, SettingsError};
 use crate::checkpoint;
 use crate::error::ProducerError;
 use crate::holder::Holder;
-use crate::report;
+use crate::report::{self, say};
 use crate::resync_wait;
 use crate::snapshot_rows;
 use crate::source::{Source, answer};
@@ -41,9 +41,9 @@ pub async fn resync(settings: &ResyncSettings) -> Result<(), ProducerError> {
     let source = Source::new(&settings.mongodb).await?;
     let requests = settings.requests(&source).await?;
     answer(source.records::<ResyncRequest>(REQUESTS).insert_many(&requests).into_future()).await?;
-    println!("requested: {}", titles(&requests).join(", "));
+    say(format_args!("requested: {}", titles(&requests).join(", ")));
     if report::at_work(&source).await?.is_none() {
-        println!("no producer is at work; it will be done when one starts");
+        say("no producer is at work; it will be done when one starts");
     }
     if settings.wait {
         resync_wait::until_done(&source, &requests).await?;

@@ -138,8 +138,8 @@ impl Poll {
         if !self.types.contains(&request.document_type) {
             return Ok(Err(format!("{} is not among the producer's TYPES", request.document_type)));
         }
-        if request.keys.as_ref().is_some_and(|keys| keys.len() > MAX_KEYS) {
-            return Ok(Err(format!("more than {MAX_KEYS} keys")));
+        if request.is_too_large() {
+            return Ok(Err(format!("more than {MAX_KEYS} keys, or more than a megabyte of them")));
         }
         if request.keys.as_ref().is_some_and(|keys| keys.iter().any(|key| key.id().is_none())) {
             return Ok(Err("a key is none of its kind".into()));

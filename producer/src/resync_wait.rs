@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::checkpoint;
 use crate::error::{ProducerError, Verdict};
+use crate::report::say;
 use crate::snapshot::{Snapshot, SnapshotKey};
 use crate::source::{Source, answer};
 
@@ -124,7 +125,7 @@ impl View {
             }
             Self::Lines { next } if Instant::now() >= *next && !known.is_empty() => {
                 *next = Instant::now() + LINE;
-                println!("{} of about {} documents", HumanCount(rows), HumanCount(estimated));
+                say(format_args!("{} of about {} documents", HumanCount(rows), HumanCount(estimated)));
             }
             Self::Lines { .. } => {}
         }
@@ -134,6 +135,6 @@ impl View {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }
-        println!("done");
+        say("done");
     }
 }

@@ -3,6 +3,7 @@
 
 mod backoff;
 pub mod body;
+pub mod broker;
 mod change_event;
 pub mod dead_letter;
 pub mod document;

@@ -66,6 +66,13 @@ impl ResyncRequest {
         Self { filter: Some(filter), ..Self::of_type(database, document_type, requested_by) }
     }
 
+    /// Whether it names more than a checkpoint can hold. Anyone may have written it.
+    pub fn is_too_large(&self) -> bool {
+        let keys = self.keys.as_deref().unwrap_or_default();
+        let bytes: usize = keys.iter().map(|key| key.entry_id.len()).sum();
+        keys.len() > MAX_KEYS || (bytes > MAX_KEY_BYTES && keys.len() > 1)
+    }
+
     /// For these documents: as many requests as it takes.
     pub fn of_keys(
         database: &str,
@@ -207,7 +214,12 @@ mod tests {
         let sizes: Vec<_> = requests.iter().map(|request| request.keys.as_ref().unwrap().len()).collect();
         assert_eq!(sizes, [MAX_KEYS, 1], "each key once");
         let long = (0..3).map(|id| key(IdKind::Str, &format!("{id}{}", "x".repeat(MAX_KEY_BYTES / 2))));
-        assert_eq!(ResyncRequest::of_keys("twin", DocumentType::Posts, long, "a test").len(), 3);
+        let mut requests = ResyncRequest::of_keys("twin", DocumentType::Posts, long, "a test");
+        assert_eq!(requests.len(), 3);
+        assert!(requests.iter().all(|request| !request.is_too_large()));
+        let keys = requests.iter().flat_map(|request| request.keys.clone().unwrap()).collect();
+        requests[0].keys = Some(keys);
+        assert!(requests[0].is_too_large(), "keys of three halves of what fits");
     }
 
     #[test]

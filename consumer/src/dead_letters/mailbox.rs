@@ -5,8 +5,9 @@ use std::time::Duration;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::{DeliveryTag, FieldTable};
-use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
+use lapin::{Channel, Connection, ErrorKind};
 use shared::Backoff;
+use shared::broker;
 use shared::settings::RabbitMqSettings;
 use shared::topology::{self, DEAD_LETTERS};
 use tokio::time::{Instant, timeout};
@@ -31,8 +32,7 @@ impl Mailbox {
     /// Connects, and waits until no other command reads.
     pub(super) async fn open(settings: &RabbitMqSettings) -> Result<Self, CommandError> {
         let uri = settings.uri()?;
-        let properties = ConnectionProperties::default().with_connection_name("twin consumer dead-letters".into());
-        let connection = answered(Connection::connect_uri(uri, properties)).await?;
+        let connection = answered(broker::connect(&uri, "twin consumer dead-letters")).await?;
         take_turn(&connection).await?;
         let channel = answered(connection.create_channel()).await?;
         answered(topology::declare_dead_letters(&channel)).await?;

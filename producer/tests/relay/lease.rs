@@ -14,8 +14,8 @@ async fn a_standby_takes_over_after_kill_9() {
     let mut reader = bench.read().await;
     let mut active = bench.start();
     reader.until("the first sweep", |r| r.is_swept(1)).await;
-    let _standby = bench.start();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (_standby, log) = Producer::spawn_logged(bench.command().arg("run"));
+    log.until("standing by").await;
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
     reader.until("the active one relays", |r| !r.of("posts", "1").is_empty()).await;
     active.kill();
@@ -87,7 +87,7 @@ async fn a_paused_producer_that_wakes_up_neither_publishes_nor_moves_the_checkpo
 async fn a_stored_checkpoint_of_a_later_epoch_stops_the_one_at_work() {
     let bench = Bench::new().await;
     let mut reader = bench.read().await;
-    let _producer = bench.start();
+    let (_producer, log) = Producer::spawn_logged(bench.command().arg("run"));
     reader.until("the first sweep", |r| r.is_swept(1)).await;
     // With nothing left to write, it learns of the other epoch only after the next change.
     let is_done = |stored: Document| stored.get_datetime("snapshot_finished_at").is_ok();
@@ -98,7 +98,7 @@ async fn a_stored_checkpoint_of_a_later_epoch_stops_the_one_at_work() {
     let before = bench.checkpoint().await.unwrap();
     bench.collection("posts").insert_one(doc! {"_id": 1}).await.unwrap();
     reader.until("what was read before it knew", |r| !r.of("posts", "1").is_empty()).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    log.until("standing by").await;
     assert_eq!(bench.checkpoint().await.unwrap()["position"], before["position"]);
 }
 
