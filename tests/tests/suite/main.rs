@@ -16,3 +16,4 @@ mod settings;
 mod shares;
 mod verify;
 mod way;
+mod wire;
