@@ -7,6 +7,9 @@ kept=${CARGO_TARGET_DIR:-target}/fuzz
 host=$(rustc --print host-tuple)
 seconds=$((${MINUTES:-5} * 60))
 mkdir -p "$kept"
+for target in "$@"; do
+	[ -f "fuzz/$target.rs" ] || { echo "no target $target: decode, clean or chunk" >&2; exit 2; }
+done
 
 # Coverage without a sanitizer, which is all that a stable compiler has; `--target` keeps the flags out of build scripts.
 coverage='-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters

@@ -20,7 +20,6 @@ use shared::{DocumentType, Identity};
 pub(crate) use author::{AuthorName, author};
 pub(crate) use cleaned_document::{CleanedDocument, Format, Section};
 pub(crate) use fields::{CleanError, bounded};
-pub(crate) use metadata::checked_id;
 pub(crate) use prose::Fence;
 
 use metadata::Title;
@@ -28,8 +27,10 @@ use metadata::Title;
 /// Cleans `document`, which is relaxed extended JSON. A document without any text has no sections, and so have users.
 ///
 /// # Errors
-/// [`CleanError`] where a known field holds something else than the contract says; unknown fields are ignored.
+/// [`CleanError`] where a known field holds something else than the contract says, or the id is too long to be copied to
+/// every chunk; unknown fields are ignored.
 pub(crate) fn clean(identity: &Identity, document: &Map<String, Value>) -> Result<CleanedDocument, CleanError> {
+    metadata::checked_id("_id", &identity.entry_id)?;
     let (metadata, title) = metadata::metadata(identity.document_type, document)?;
     let content = document.get("content").unwrap_or(&Value::Null);
     let mut sections = match identity.document_type {

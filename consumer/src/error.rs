@@ -1,5 +1,6 @@
 //! What can go wrong, and the one table that decides whether trying again can help.
 
+use lapin::ErrorKind;
 use qdrant_client::QdrantError;
 use shared::dead_letter::DeadLetterError;
 use shared::embedding::{EmbedError, ModelError};
@@ -107,7 +108,7 @@ fn status_fault(code: Code) -> Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum PartitionError {
     /// The channel or the connection is gone.
-    #[error("rabbitmq: {0}")]
+    #[error("rabbitmq: {}", told(.0))]
     Broker(#[from] lapin::Error),
     /// The broker takes connections and answers nothing.
     #[error("rabbitmq has not answered within {seconds} s")]
@@ -138,6 +139,18 @@ pub enum PartitionError {
     /// A task of ours ended early.
     #[error("a task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+/// The client names no message, for it shows none: it ends the connection, each time that this one is delivered.
+fn told(error: &lapin::Error) -> String {
+    match error.kind() {
+        ErrorKind::ParsingError(_) => {
+            format!(
+                "{error}: a message that waits has headers which the client cannot read, and holds up what is behind it until it is taken out of its queue by hand"
+            )
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What ends the consumer.

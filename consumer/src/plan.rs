@@ -19,7 +19,8 @@ pub(crate) struct NewChunk {
     pub(crate) payload: ChunkPayload,
     /// What is embedded.
     pub(crate) embedded_text: String,
-    /// The chunk that its document listed with the same text under other metadata: its vector is this one's too.
+    /// The chunk that its document listed with the same text under other metadata, or itself where an earlier attempt
+    /// may have written it: the vector that it has in the index is this one's too.
     pub(crate) same_text: Option<Uuid>,
     /// Bytes of it that stand over the chunk's own text.
     pub(crate) heading_bytes: usize,
@@ -58,7 +59,13 @@ pub(crate) fn plan(
         Content::Document(prepared) => {
             // A repair rewrites every chunk under a new id: what the manifest lists may be damaged.
             let kept = standing.manifest.as_ref().filter(|old| old.fingerprint == fingerprint && !change.event.repair);
-            let (manifest, new_chunks) = diff(&identity, revision, prepared, kept, fingerprint);
+            let (manifest, mut new_chunks) = diff(&identity, revision, prepared, kept, fingerprint);
+            // A document that takes longer to embed than a broker waits for it would be begun again for ever.
+            if change.redelivered && !change.event.repair {
+                for chunk in &mut new_chunks {
+                    chunk.same_text.get_or_insert(chunk.id);
+                }
+            }
             let kept = manifest.chunk_ids.len() - new_chunks.len();
             (manifest.to_payload()?, new_chunks, kept)
         }

@@ -5,7 +5,7 @@ use shared::{ChangeEvent, DocumentType, Identity, MAX_CLEANED_TEXT, Metadata, Op
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::chunk::{Chunk, ChunkError, chunk};
-use crate::clean::{AuthorName, author, bounded, checked_id, clean};
+use crate::clean::{AuthorName, author, bounded, clean};
 use crate::telemetry::timed;
 
 /// What the index should hold of a document.
@@ -62,8 +62,6 @@ pub(crate) fn prepare(identity: &Identity, event: &ChangeEvent, tokens: &TokenCo
         stage: "clean",
         error: error.to_string(),
     };
-    // An id is copied to every chunk.
-    checked_id("_id", &identity.entry_id).map_err(|error| unclean(&error))?;
     if identity.document_type == DocumentType::Users {
         return author(document).map(Content::Author).map_err(|error| unclean(&error));
     }

@@ -113,7 +113,7 @@ fn author(field: &str, document: &Map<String, Value>) -> Result<Option<String>, 
 ///
 /// # Errors
 /// [`CleanError::TooLong`].
-pub(crate) fn checked_id(field: &str, id: &str) -> Result<(), CleanError> {
+pub(super) fn checked_id(field: &str, id: &str) -> Result<(), CleanError> {
     let bytes = id.len();
     if bytes > MAX_ID { Err(CleanError::TooLong { field: field.into(), bytes, limit: MAX_ID }) } else { Ok(()) }
 }

@@ -73,6 +73,9 @@ mod tests {
     #[test]
     fn what_cannot_be_cleaned_is_expected_to_be_in_error() {
         assert_eq!(of(DocumentType::Posts, &rawdoc! {"_id": 1, "content": 5}), Expected::Unindexable);
+        let entry_id = "i".repeat(5_000);
+        let long = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id };
+        assert_eq!(expected(&long, &rawdoc! {"content": "tides"}), Expected::Unindexable);
     }
 
     #[test]

@@ -17,3 +17,4 @@ mod settings;
 mod shares;
 mod verify;
 mod way;
+mod wire;

@@ -66,9 +66,9 @@ async fn every_document_of_a_poison_corpus_is_indexed_or_a_dead_letter_and_its_n
             neighbours.insert_one(neighbour).await.unwrap();
         }
     }
-    let audit = eventually(&format!("everything has its manifest\n{}", world.logs()), || async {
+    let audit = eventually("everything has its manifest", || async {
         let audit = world.audit().await?;
-        audit.equal()?;
+        audit.equal().with_context(|| world.logs())?;
         Ok::<_, anyhow::Error>(audit)
     })
     .await;

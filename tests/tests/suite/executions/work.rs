@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::embedding::{Embedder, ModelError};
 use tests::embedder;
 
-use super::bench::{Bench, T, TICK, event, put};
+use super::bench::{Bench, T, TICK, event, put, redelivered};
 use super::disturbed::Write;
 
 /// Vectors by a model that counts the texts that it is given.
@@ -65,6 +65,18 @@ async fn of_an_unchanged_document_only_the_record_is_written() {
     let (embedded, writes) = counted.apply(vec![put(T + TICK, "a")]).await;
     assert_eq!((embedded, writes), (0, vec![Write::Records(1)]));
     counted.bench.assert_stands_at(T + TICK).await;
+}
+
+/// RabbitMQ takes a delivery back after half an hour, and a document can take longer to embed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_attempt_has_embedded_is_not_embedded_again() {
+    let mut counted = Counted::new().await;
+    counted.bench.apply_and_be_killed(put(T, "a")).await;
+    let (vectors, change) = (counted.bench.dense_vectors().await, redelivered(put(T, "a")));
+    let (embedded, writes) = counted.apply(vec![change]).await;
+    assert_eq!((embedded, writes), (0, vec![Write::Chunks(1), Write::Records(1)]));
+    counted.bench.assert_stands_at(T).await;
+    assert_eq!(counted.bench.dense_vectors().await, vectors);
 }
 
 /// Of a long document of which one part changes, that part alone is embedded and written.
