@@ -3,6 +3,7 @@
 //! The way of a document: [`partition`](crate::Partition) (the loop) takes a batch from `intake`, `change` folds it,
 //! `sync` applies it (`prepare` → `clean` → `chunk`, `plan`, `vectors`, `store`), `settlement` acknowledges it.
 
+mod audience;
 mod barrier;
 mod binding;
 mod change;
@@ -38,6 +39,7 @@ mod telemetry;
 mod vectors;
 mod verify;
 
+pub use audience::Audience;
 pub use barrier::Barrier;
 pub use binding::{SourceSettings, source};
 pub use change::{Change, Message, coalesce};
