@@ -53,7 +53,7 @@ pub use prepare::{chunks, embedded_texts};
 pub use qdrant_store::QdrantStore;
 pub use service::run;
 pub use settings::ConsumerSettings;
-pub use store::{Standing, Swap, VectorStore};
+pub use store::{Passed, Standing, Swap, VectorStore};
 pub use sync::{DeadLetters, Synchronizer};
 pub use vectors::Vectors;
 pub use verify::{VerifySettings, verify};
