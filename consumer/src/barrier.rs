@@ -1,19 +1,36 @@
 //! `sweep` and `drop`: what is older is gone, for every document of a type in a partition.
+//!
+//! A type can have more documents than can be passed in the half hour that the broker waits for an acknowledgement. So a
+//! barrier is passed in pages, and how far it has got is noted in the index once everything before is buried *and* its
+//! stale chunks are deleted: a redelivery goes on from there. Behind that place nothing comes to be that needs another
+//! visit: nothing newer in the queue is begun before the barrier is acknowledged, what a paused consumer still holds was
+//! applied by its successor first, so that its compare-and-set fails, and chunks that it writes are found by the janitor.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+use qdrant_client::qdrant::PointId;
+use shared::index::GRACE;
 use shared::{DocumentType, Identity, Revision};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::error::{PartitionError, StoreError};
 use crate::plan::tombstone;
-use crate::store::{Standing, VectorStore};
+use crate::store::{Passed, Standing, VectorStore};
 use crate::sync::Synchronizer;
 use crate::telemetry::stage;
+
+/// Pages whose chunks wait for the grace while further ones are buried.
+const WAITING: usize = 16;
+/// Documents whose chunks are scrolled at once.
+const SCROLLS: usize = 8;
 
 /// A `sweep` or `drop` of one type in one partition. Everything before it in the partition is settled already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Barrier {
+    /// Its message: the same in every delivery.
+    pub id: Uuid,
     /// Whose documents.
     pub document_type: DocumentType,
     /// In which partition.
@@ -32,28 +49,87 @@ impl Barrier {
     }
 }
 
+/// A page that is buried and whose chunks are not all deleted yet.
+struct Buried {
+    stale: BTreeSet<Uuid>,
+    /// When queries are over that began before.
+    due: Instant,
+    /// How far the barrier has got once they are deleted.
+    passed: Passed,
+}
+
 impl<S: VectorStore> Synchronizer<S> {
-    /// Buries every record that is older than the barrier, page by page, and raises the floor under documents without
-    /// a record. Returns the chunks that are stale from now on.
+    /// Raises the floor under documents without a record, then, page by page, buries every record that is older than the
+    /// barrier, deletes its chunks after the grace, and notes the place.
     ///
     /// # Errors
-    /// [`PartitionError`]: the barrier must not be acknowledged; passing it again is safe.
-    pub async fn pass(&self, barrier: Barrier) -> Result<BTreeSet<Uuid>, PartitionError> {
+    /// [`PartitionError`]: the barrier must not be acknowledged; passing it again is safe, and goes on where it was.
+    /// [`StoreError::Interrupted`] between two pages where the consumer is to end.
+    pub async fn pass(&self, barrier: Barrier) -> Result<(), PartitionError> {
         let Barrier { document_type, partition, .. } = barrier;
         let floor = barrier.tombstone_revision();
         self.patience().ask("raise floor", || self.store().raise_floor(document_type, partition, floor)).await?;
-        let (mut stale, mut from) = (BTreeSet::new(), None);
+        let mut from: Option<PointId> = match self.reached(barrier).await? {
+            Some(Passed::All) => return Ok(()),
+            Some(Passed::UpTo(place)) => Some(place),
+            None => None,
+        };
+        let mut waiting: VecDeque<Buried> = VecDeque::new();
         loop {
             let page = || self.store().recorded(document_type, partition, from.clone());
             let (identities, next) = self.patience().ask("list records", page).await?;
-            stale.extend(self.bury(identities, barrier).await?);
-            from = next;
-            if from.is_none() {
-                return Ok(stale);
+            let stale = self.bury(identities, barrier).await?;
+            let passed = next.clone().map_or(Passed::All, Passed::UpTo);
+            let due = if stale.is_empty() { Instant::now() } else { Instant::now() + GRACE };
+            waiting.push_back(Buried { stale, due, passed });
+            while let Some(oldest) = waiting
+                .pop_front_if(|oldest| next.is_none() || oldest.due <= Instant::now() || self.patience().is_over())
+            {
+                self.complete(barrier, oldest).await?;
             }
+            if next.is_none() {
+                return Ok(());
+            }
+            if self.patience().is_over() {
+                return Err(StoreError::Interrupted.into());
+            }
+            if waiting.len() >= WAITING
+                && let Some(oldest) = waiting.pop_front()
+            {
+                self.complete(barrier, oldest).await?;
+            }
+            from = next;
         }
     }
 
+    /// How far an earlier delivery has got.
+    async fn reached(&self, barrier: Barrier) -> Result<Option<Passed>, StoreError> {
+        let Barrier { document_type, partition, id, redelivered, .. } = barrier;
+        if !redelivered {
+            return Ok(None);
+        }
+        let reached = self.patience().ask("read place", || self.store().passed(document_type, partition, id)).await?;
+        if reached.is_some() {
+            tracing::info!(?reached, "an earlier delivery of this barrier got so far");
+        }
+        Ok(reached)
+    }
+
+    /// The place moves on behind the deletions, never before: a redelivery does not look behind it.
+    async fn complete(&self, barrier: Barrier, Buried { stale, due, passed }: Buried) -> Result<(), StoreError> {
+        let Barrier { document_type, partition, id, .. } = barrier;
+        if !stale.is_empty() {
+            let waiting = stage("grace");
+            sleep_until(due).await;
+            drop(waiting);
+            let _deleting = stage("delete");
+            self.delete(&stale).await?;
+        }
+        let note = || self.store().note_passed(document_type, partition, id, &passed);
+        self.patience().ask("note place", note).await
+    }
+
+    /// Returns the chunks that are stale from now on.
     async fn bury(&self, identities: Vec<Identity>, barrier: Barrier) -> Result<BTreeSet<Uuid>, PartitionError> {
         let mut stale = BTreeSet::new();
         let mut open = identities;
@@ -64,9 +140,8 @@ impl<S: VectorStore> Synchronizer<S> {
             let (older, passed): (Vec<Identity>, Vec<Identity>) =
                 open.into_iter().partition(|identity| is_older(&standings[identity], barrier));
             // Tombstones too: a first delivery may have buried a document and been killed before its chunks went.
-            for identity in passed {
-                stale.extend(self.leftovers(&identity, &standings[&identity], barrier.redelivered).await?);
-            }
+            let suspects = passed.iter().map(|identity| (identity, &standings[identity], barrier.redelivered));
+            stale.extend(self.leftovers_of(suspects).await?);
             let swap =
                 |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
             let swaps =
@@ -77,13 +152,12 @@ impl<S: VectorStore> Synchronizer<S> {
             let reading = stage("read back");
             let after = self.read(older.iter()).await?;
             drop(reading);
-            for identity in &older {
-                let (before, after) = (&standings[identity], &after[identity]);
-                if after.revision() == barrier.tombstone_revision() {
-                    stale.extend(before.listed().difference(&after.listed()));
-                    stale.extend(self.leftovers(identity, after, before.damaged).await?);
-                }
+            let buried = || older.iter().filter(|id| after[id].revision() == barrier.tombstone_revision());
+            for identity in buried() {
+                stale.extend(standings[identity].listed().difference(&after[identity].listed()));
             }
+            let suspects = buried().map(|identity| (identity, &after[identity], standings[identity].damaged));
+            stale.extend(self.leftovers_of(suspects).await?);
             // Read once more: those buried have passed, those that lost their compare-and-set are judged again.
             open = if barrier.redelivered {
                 older
@@ -92,6 +166,19 @@ impl<S: VectorStore> Synchronizer<S> {
             };
         }
         Ok(stale)
+    }
+
+    /// As [`Self::leftovers`], of several documents at once.
+    async fn leftovers_of<'a>(
+        &self,
+        suspects: impl Iterator<Item = (&'a Identity, &'a Standing, bool)>,
+    ) -> Result<BTreeSet<Uuid>, StoreError> {
+        let scrolls: Vec<_> = suspects
+            .filter(|(.., suspected)| *suspected)
+            .map(|(identity, standing, suspected)| self.leftovers(identity, standing, suspected))
+            .collect();
+        let found: Vec<BTreeSet<Uuid>> = stream::iter(scrolls).buffer_unordered(SCROLLS).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 

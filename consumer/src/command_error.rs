@@ -50,6 +50,14 @@ impl CommandError {
             Self::Refused(_) | Self::Io(_) => 1,
         }
     }
+
+    /// The same for a comparison, where 1 says that something differs: whatever kept it from being told is 3.
+    pub fn exit_code_of_comparison(&self) -> i32 {
+        match self.exit_code() {
+            EXIT_SETTINGS => EXIT_SETTINGS,
+            _ => EXIT_UNREACHABLE,
+        }
+    }
 }
 
 /// The driver's own words without its structures.
@@ -58,5 +66,23 @@ fn plain(error: &mongodb::error::Error) -> String {
         mongodb::error::ErrorKind::ServerSelection { message, .. } => message.clone(),
         mongodb::error::ErrorKind::Command(refused) => refused.message.clone(),
         kind => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_comparison_from_being_made_is_no_difference() {
+        let full = || CommandError::Io(std::io::ErrorKind::StorageFull.into());
+        for error in
+            [CommandError::Refused("no".into()), full(), CommandError::Silent { server: "MongoDB", seconds: 30 }]
+        {
+            assert_eq!(error.exit_code_of_comparison(), EXIT_UNREACHABLE, "{error}");
+        }
+        let wrong = CommandError::from(SettingsError::new("FILTER", "is no filter"));
+        assert_eq!(wrong.exit_code_of_comparison(), EXIT_SETTINGS);
+        assert_eq!(full().exit_code(), 1);
     }
 }

@@ -162,9 +162,10 @@ fn decode(delivery: &Delivery, partition: u16) -> Decoded {
         Ok(event) => event,
         Err(error) => return Decoded::Undecodable(error),
     };
-    let ChangeEvent { revision, subject, .. } = &event;
+    let ChangeEvent { id, revision, subject, .. } = &event;
     match subject.clone() {
         Subject::Collection(document_type) => Decoded::Barrier(Barrier {
+            id: *id,
             document_type,
             partition,
             revision: *revision,

@@ -23,13 +23,15 @@ use shared::{DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::holdings::Holdings;
+use crate::holdings::{Holdings, Untidied};
 use crate::store::{Standing, VectorStore};
 use crate::sync::Synchronizer;
 use crate::telemetry;
 
 /// From one pass through a partition to the next.
 const REST: Duration = Duration::from_secs(3600);
+/// The same after a fault.
+const RETRY: Duration = Duration::from_secs(300);
 /// How much longer it rests after each page than it worked: it takes a hundredth of whatever it works with.
 const GENTLENESS: u32 = 100;
 /// Longest rest after a page, and after a fault.
@@ -47,13 +49,15 @@ pub(crate) async fn run<S: VectorStore>(
 ) {
     let work = async {
         loop {
-            match holdings.untidied(REST) {
-                Some((partition, reached)) => {
-                    if let Err(error) = tidy_partition(&synchronizer, partition, reached, tombstones).await {
-                        tracing::debug!(%error, partition, "the janitor begins again later");
+            match holdings.untidied() {
+                Some(untidied) => {
+                    let Untidied { partition, reached, .. } = untidied;
+                    let tidied = tidy_partition(&synchronizer, partition, reached, tombstones).await;
+                    let rest = if tidied.is_ok() { REST } else { RETRY };
+                    holdings.tidied(untidied, rest);
+                    if let Err(error) = tidied {
+                        tracing::warn!(%error, partition, "not tidied, the janitor comes again later");
                         tokio::time::sleep(PAUSE).await;
-                    } else {
-                        holdings.tidied(partition);
                     }
                 }
                 None => tokio::select! { () = holdings.taken() => {}, () = tokio::time::sleep(PAUSE) => {} },

@@ -3,6 +3,7 @@
 //! The way of a document: [`partition`](crate::Partition) (the loop) takes a batch from `intake`, `change` folds it,
 //! `sync` applies it (`prepare` → `clean` → `chunk`, `plan`, `vectors`, `store`), `settlement` acknowledges it.
 
+mod audience;
 mod barrier;
 mod binding;
 mod change;
@@ -38,6 +39,7 @@ mod telemetry;
 mod vectors;
 mod verify;
 
+pub use audience::Audience;
 pub use barrier::Barrier;
 pub use binding::{SourceSettings, source};
 pub use change::{Change, Message, coalesce};
@@ -51,7 +53,7 @@ pub use prepare::{chunks, embedded_texts};
 pub use qdrant_store::QdrantStore;
 pub use service::run;
 pub use settings::ConsumerSettings;
-pub use store::{Standing, Swap, VectorStore};
+pub use store::{Passed, Standing, Swap, VectorStore};
 pub use sync::{DeadLetters, Synchronizer};
 pub use vectors::Vectors;
 pub use verify::{VerifySettings, verify};

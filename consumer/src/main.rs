@@ -1,10 +1,12 @@
 //! `consumer`: keeps Qdrant in step with the change events on RabbitMQ.
 
-use std::io::{ErrorKind, stdout};
+use std::io::stdout;
 use std::process::exit;
 
 use clap::{Parser, Subcommand};
-use consumer::{CommandError, ConsumerError, ConsumerSettings, DeadLettersCommand, SourceSettings, VerifySettings};
+use consumer::{
+    Audience, CommandError, ConsumerError, ConsumerSettings, DeadLettersCommand, SourceSettings, VerifySettings,
+};
 use shared::settings::{self, LogSettings};
 use shared::{shutdown, telemetry};
 
@@ -42,6 +44,7 @@ async fn main() {
     if let Err(problem) = telemetry::init_at(level, arguments.log.log_format) {
         settings::fail(&problem);
     }
+    let mut out = Audience::of(stdout());
     match arguments.command {
         Command::Run(settings) => {
             if let Err(error) = run(*settings).await {
@@ -49,9 +52,13 @@ async fn main() {
                 exit(error.exit_code());
             }
         }
-        Command::Source(settings) => end(consumer::source(settings, &mut stdout()).await),
-        Command::Verify(settings) => end(consumer::verify(*settings, &mut stdout()).await),
-        Command::DeadLetters(command) => end(consumer::dead_letters(*command, &mut stdout()).await),
+        Command::Source(settings) => end(consumer::source(settings, &mut out).await, CommandError::exit_code),
+        Command::Verify(settings) => {
+            end(consumer::verify(*settings, &mut out).await, CommandError::exit_code_of_comparison);
+        }
+        Command::DeadLetters(command) => {
+            end(consumer::dead_letters(*command, &mut out).await, CommandError::exit_code);
+        }
     }
 }
 
@@ -60,16 +67,15 @@ async fn run(settings: ConsumerSettings) -> Result<(), ConsumerError> {
     consumer::run(settings, shutdown::on_signal()?).await
 }
 
-/// Exit code 1 where not all is as it was asked for. Whoever reads may have seen enough (`| head`).
-fn end(answer: Result<bool, CommandError>) -> ! {
+/// Exit code 1 where not all is as it was asked for.
+fn end(answer: Result<bool, CommandError>, exit_code: impl FnOnce(&CommandError) -> i32) -> ! {
     match answer {
         Ok(true) => exit(0),
         Ok(false) => exit(1),
-        Err(CommandError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => exit(0),
         Err(error) => {
             // One line, whatever a library has put into its message.
             eprintln!("error: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "));
-            exit(error.exit_code());
+            exit(exit_code(&error));
         }
     }
 }

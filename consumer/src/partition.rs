@@ -135,11 +135,11 @@ impl<S: VectorStore + 'static> Partition<S> {
                 // A barrier speaks of all that came before it: that must be settled, not just begun.
                 settlement.drain().await?;
                 tracing::info!(?barrier, "barrier");
-                let stale = match self.synchronizer.refuses(&message).await? {
-                    Some(postmark) => self.turn_away(&message, postmark).await?,
+                match self.synchronizer.refuses(&message).await? {
+                    Some(postmark) => drop(self.turn_away(&message, postmark).await?),
                     None => self.synchronizer.pass(barrier).await?,
-                };
-                settlement.push(tag, stale);
+                }
+                settlement.push(tag, BTreeSet::new());
             }
             Batch::Suspect(delivery) => self.try_alone(&delivery, settlement).await?,
         }

@@ -35,6 +35,11 @@ impl Patience {
         Self { limit, ..self }
     }
 
+    /// Whether the consumer is to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+
     /// Tries until the store answers, for ten minutes at most. Permanent faults are returned at once.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ use shared::{BUCKETS, DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::store::{Standing, Swap, VectorStore};
+use crate::store::{Passed, Standing, Swap, VectorStore};
 use page::{PAGE, VECTOR_BYTES, pages, text_bytes};
 use record::{STANDING_FIELDS, floor_id, is_deleted, manifest_of, record_point, revision_of, unreadable};
 
@@ -264,6 +264,25 @@ impl VectorStore for QdrantStore {
 
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
         self.note_trials(partition, message, trials).await
+    }
+
+    async fn passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+    ) -> Result<Option<Passed>, StoreError> {
+        self.noted_place(document_type, partition, barrier).await
+    }
+
+    async fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        self.note_place(document_type, partition, barrier, passed).await
     }
 
     async fn raise_floor(

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::uri::AMQPUri;
 use qdrant_client::Qdrant;
 use shared::Backoff;
 use shared::embedding::Embedder;
@@ -32,18 +33,33 @@ const LASTING: Duration = Duration::from_secs(60);
 /// # Errors
 /// [`ConsumerError`]: what a person has to mend. Servers that are away are waited for.
 pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Result<(), ConsumerError> {
-    let (uri, partitions) = (settings.rabbitmq.uri()?, settings.rabbitmq.partitions);
-    let qdrant = index::client(&settings.qdrant)?;
+    let (uri, qdrant) = (settings.rabbitmq.uri()?, index::client(&settings.qdrant)?);
     let readiness = Readiness::awaiting(["qdrant", "rabbitmq"]);
     let health = HealthServer::bind("CONSUMER_HTTP_LISTEN", settings.consumer_http_listen, readiness.clone()).await?;
     telemetry::describe();
-    let health = tokio::spawn(health.run(shutdown.clone()));
+    // Who is draining is alive: it answers to the end.
+    let stopped = CancellationToken::new();
+    let serving = tokio::spawn(health.run(stopped.clone()));
+    let consumed = serve(settings, uri, qdrant, &readiness, shutdown).await;
+    stopped.cancel();
+    serving.await.map_err(std::io::Error::other)??;
+    consumed
+}
+
+async fn serve(
+    settings: ConsumerSettings,
+    uri: AMQPUri,
+    qdrant: Qdrant,
+    readiness: &Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), ConsumerError> {
+    let partitions = settings.rabbitmq.partitions;
     let (embedding, threads) = (settings.embedding.clone(), settings.embedding_threads());
     let embedder = tokio::task::spawn_blocking(move || Embedder::start(&embedding, threads))
         .await
         .map_err(std::io::Error::other)??;
     let meta = IndexMeta::new(embedder.info(), partitions);
-    if let Some(index) = ensure_index(&qdrant, &meta, &readiness, &shutdown).await? {
+    if let Some(index) = ensure_index(&qdrant, &meta, readiness, &shutdown).await? {
         let fingerprint = fingerprint(&meta);
         let store = QdrantStore::new(qdrant, index, partitions);
         let synchronizer = Arc::new(Synchronizer::new(store, Vectors::new(embedder), fingerprint, shutdown.clone()));
@@ -52,12 +68,11 @@ pub async fn run(settings: ConsumerSettings, shutdown: CancellationToken) -> Res
         let probe = tokio::spawn(probe(Arc::clone(&instance), readiness.clone(), shutdown.clone()));
         let (synchronizer, holdings) = (Arc::clone(&instance.synchronizer), Arc::clone(&instance.holdings));
         let janitor = tokio::spawn(janitor::run(synchronizer, holdings, settings.tombstones(), shutdown.clone()));
-        supervise(&instance, &readiness, &shutdown).await;
+        supervise(&instance, readiness, &shutdown).await;
         for background in [probe, janitor] {
             background.await.map_err(std::io::Error::other)?;
         }
     }
-    health.await.map_err(std::io::Error::other)??;
     Ok(())
 }
 
@@ -75,7 +90,11 @@ async fn ensure_index(
 ) -> Result<Option<Index>, ConsumerError> {
     let mut backoff = Backoff::default();
     loop {
-        match Index::ensure(qdrant, meta).await {
+        let ensured = tokio::select! {
+            ensured = Index::ensure(qdrant, meta) => ensured,
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        match ensured {
             Ok(index) => return Ok(Some(index)),
             Err(IndexError::Qdrant(error)) => {
                 tracing::warn!(%error, "qdrant is not ready, waiting");
@@ -92,7 +111,11 @@ async fn ensure_index(
 
 async fn probe(instance: Arc<Instance>, readiness: Readiness, shutdown: CancellationToken) {
     loop {
-        match instance.synchronizer.store().probe().await {
+        let probed = tokio::select! {
+            probed = instance.synchronizer.store().probe() => probed,
+            () = shutdown.cancelled() => return,
+        };
+        match probed {
             Ok(()) => readiness.set_up("qdrant"),
             Err(error) => readiness.set_down("qdrant", error.to_string()),
         }
@@ -126,7 +149,10 @@ async fn consume(
     shutdown: &CancellationToken,
 ) -> Result<(), PartitionError> {
     // Nothing is held from the broker while the store is away.
-    instance.synchronizer.store().probe().await?;
+    tokio::select! {
+        probed = instance.synchronizer.store().probe() => probed?,
+        () = shutdown.cancelled() => return Ok(()),
+    }
     let (subscriptions, own) = tokio::select! {
         opened = Subscriptions::open(Arc::clone(instance)) => opened?,
         () = shutdown.cancelled() => return Ok(()),

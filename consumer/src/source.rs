@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bson::{Timestamp, doc};
-use futures_util::TryFutureExt;
+use futures_util::stream::try_unfold;
+use futures_util::{Stream, TryFutureExt, TryStreamExt};
 use mongodb::error::ErrorKind;
 use mongodb::options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Collection, Database};
@@ -75,8 +76,31 @@ impl Source {
 
 /// Waits for the answer to a request, but not for ever.
 pub(crate) async fn answered<T>(request: impl Future<Output = mongodb::error::Result<T>>) -> Result<T, CommandError> {
-    let silent = |_| CommandError::Silent { server: "MongoDB", seconds: ANSWER.as_secs() };
-    timeout(ANSWER, request.err_into()).await.map_err(silent)?
+    answered_within(ANSWER, request).await
+}
+
+/// What a cursor gives, waiting for each answer, but not for ever.
+pub(crate) fn answers<T>(
+    rows: impl Stream<Item = mongodb::error::Result<T>> + Unpin,
+) -> impl Stream<Item = Result<T, CommandError>> {
+    each_within(ANSWER, rows)
+}
+
+async fn answered_within<T>(
+    limit: Duration,
+    request: impl Future<Output = mongodb::error::Result<T>>,
+) -> Result<T, CommandError> {
+    let silent = |_| CommandError::Silent { server: "MongoDB", seconds: limit.as_secs() };
+    timeout(limit, request.err_into()).await.map_err(silent)?
+}
+
+fn each_within<T>(
+    limit: Duration,
+    rows: impl Stream<Item = mongodb::error::Result<T>> + Unpin,
+) -> impl Stream<Item = Result<T, CommandError>> {
+    try_unfold(rows, move |mut rows| async move {
+        Ok(answered_within(limit, rows.try_next()).await?.map(|row| (row, rows)))
+    })
 }
 
 /// What went wrong with the connection string, in our words: the driver's quote it, passwords and all.
@@ -94,4 +118,20 @@ fn understood(error: CommandError) -> CommandError {
 pub(crate) fn requester(command: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("consumer {command} on {}", if host.trim().is_empty() { "an unknown host" } else { host.trim() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+    use futures_util::stream::{iter, pending};
+    use std::pin::pin;
+
+    /// A server that is stopped keeps its connections.
+    #[tokio::test]
+    async fn a_cursor_whose_server_falls_silent_is_given_up() {
+        let mut rows = pin!(each_within(Duration::from_millis(50), iter([Ok(7)]).chain(pending())));
+        assert_eq!(rows.try_next().await.unwrap(), Some(7));
+        assert!(matches!(rows.try_next().await, Err(CommandError::Silent { server: "MongoDB", .. })));
+    }
 }

@@ -57,6 +57,15 @@ pub struct Swap {
     pub payload: Payload,
 }
 
+/// How far a barrier has got.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Passed {
+    /// All records before this place, where the next page begins.
+    UpTo(PointId),
+    /// All of them.
+    All,
+}
+
 /// The vector store, as the write protocol sees it. Every write is durable when it returns.
 pub trait VectorStore: Send + Sync {
     /// What stands for each of these documents, in one read, floors included.
@@ -104,6 +113,23 @@ pub trait VectorStore: Send + Sync {
         partition: u16,
         message: &str,
         trials: u32,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How far this barrier has got, by what [`Self::note_passed`] said.
+    fn passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+    ) -> impl Future<Output = Result<Option<Passed>, StoreError>> + Send;
+
+    /// Writes down how far a barrier has got, in place of what was noted of an earlier one of this type and partition.
+    fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Raises the floor of a type and partition to at least `revision`.

@@ -35,6 +35,7 @@ use crate::source::Source;
 use documents::Documents;
 use history::History;
 use progress::Progress;
+use repair::Repair;
 use report::Report;
 use selection::SelectionSettings;
 use settling::Differences;
@@ -91,14 +92,19 @@ pub async fn verify(settings: VerifySettings, out: &mut impl Write) -> Result<bo
     if settings.since.is_some() {
         survey.failed = failed;
     }
+    // What was asked for is done first: printing it can fail.
+    let repair = match settings.repair && !found.is_empty() {
+        true => Some(Repair::request(&sides, &found).await?),
+        false => None,
+    };
     let mut report = Report { out, json: settings.json };
     let mut left = found.clone();
     if !(found.is_empty() || settings.json) {
         progress.end();
     }
     report.differences(&found)?;
-    if settings.repair && !found.is_empty() {
-        left = repair::repair(&sides, &found, limit, &progress).await?;
+    if let Some(repair) = repair {
+        left = repair.done(&sides, &found, limit, &progress).await?;
         if !left.is_empty() {
             still(&mut report, &left)?;
         }

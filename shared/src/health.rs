@@ -55,6 +55,8 @@ impl Readiness {
     }
 }
 
+/// Longest wait, at the end, for requests that were begun: a half-sent one would be waited for as long as its sender likes.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often what was recorded is folded into the quantiles.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -98,7 +100,7 @@ impl HealthServer {
         Ok(Self { listener, router, metrics })
     }
 
-    /// Serves until `shutdown`.
+    /// Serves until `shutdown`, and then for two seconds at most what was begun.
     ///
     /// # Errors
     /// As the operating system.
@@ -112,11 +114,18 @@ impl HealthServer {
                 metrics.run_upkeep();
             }
         });
-        let stopped = async move {
+        let stopped = shutdown.clone().cancelled_owned();
+        let serving = axum::serve(self.listener, self.router).with_graceful_shutdown(stopped);
+        let overdue = async {
             shutdown.cancelled().await;
-            upkeep.abort();
+            tokio::time::sleep(FAREWELL).await;
         };
-        axum::serve(self.listener, self.router).with_graceful_shutdown(stopped).await
+        let served = tokio::select! {
+            served = serving.into_future() => served,
+            () = overdue => Ok(()),
+        };
+        upkeep.abort();
+        served
     }
 }
 

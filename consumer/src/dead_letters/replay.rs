@@ -23,7 +23,7 @@ pub(super) async fn replay(
     out: &mut impl Write,
 ) -> Result<bool, CommandError> {
     let (mut keys, mut replayed): (BTreeMap<DocumentType, Vec<DocumentKey>>, Vec<DeliveryTag>) = Default::default();
-    let mut staying = 0;
+    let mut staying = Vec::new();
     while let Some(delivery) = mailbox.next().await? {
         let letter = Letter::of(&delivery);
         if !selection.includes(&letter) {
@@ -34,13 +34,10 @@ pub(super) async fn replay(
                 keys.entry(document_type).or_default().push(key);
                 replayed.push(letter.tag);
             }
-            Err(why) => {
-                staying += 1;
-                writeln!(out, "{} stays: {}", plain(&letter.id), plain(&why))?;
-            }
+            Err(why) => staying.push(format!("{} stays: {}", plain(&letter.id), plain(&why))),
         }
     }
-    if replayed.is_empty() && staying == 0 && !selection.is_all() {
+    if replayed.is_empty() && staying.is_empty() && !selection.is_all() {
         return Err(CommandError::Refused("no dead letter is meant by that (see `dead-letters list`)".into()));
     }
     let by = requester("dead-letters replay");
@@ -53,9 +50,13 @@ pub(super) async fn replay(
         mailbox.remove(*letter).await?;
     }
     let documents: usize = requests.iter().flat_map(|request| &request.keys).map(Vec::len).sum();
-    let letters = replayed.len();
-    writeln!(out, "{letters} letters replayed: the producer relays {documents} documents anew; {staying} stay")?;
-    Ok(staying == 0)
+    // What was asked for is done: printing it can fail.
+    for line in &staying {
+        writeln!(out, "{line}")?;
+    }
+    let (letters, stay) = (replayed.len(), staying.len());
+    writeln!(out, "{letters} letters replayed: the producer relays {documents} documents anew; {stay} stay")?;
+    Ok(staying.is_empty())
 }
 
 /// The document that a letter is about, or why it cannot be asked for.

@@ -7,12 +7,14 @@ use qdrant_client::Payload;
 use qdrant_client::qdrant::{UpdateMode, UpsertPointsBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use shared::NAMESPACE;
+use shared::index::uuid_of;
+use shared::{DocumentType, NAMESPACE};
 use uuid::Uuid;
 
 use super::record::record_point;
 use super::{QdrantStore, strong};
 use crate::error::StoreError;
+use crate::store::Passed;
 
 /// The source that an index is of.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,14 @@ struct SourceNote {
 struct TrialNote {
     meta: String,
     trials: BTreeMap<String, u32>,
+}
+
+/// How far a barrier has got: to this record, or past all of them.
+#[derive(Serialize, Deserialize)]
+struct PlaceNote {
+    meta: String,
+    barrier: Uuid,
+    place: Option<Uuid>,
 }
 
 /// Messages whose trials are kept: as many as are ever held of a partition. More are of messages that are gone.
@@ -73,9 +83,37 @@ impl QdrantStore {
         self.put_note(trial_id(partition), &note, UpdateMode::Upsert).await
     }
 
+    pub(super) async fn noted_place(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+    ) -> Result<Option<Passed>, StoreError> {
+        let note: Option<PlaceNote> = self.note(place_id(document_type, partition)).await?;
+        let note = note.filter(|note| note.barrier == barrier);
+        Ok(note.map(|note| note.place.map_or(Passed::All, |place| Passed::UpTo(place.into()))))
+    }
+
+    /// The note of a barrier that is passed stays until the next one's: an acknowledgement that comes too late, or never,
+    /// brings it back.
+    pub(super) async fn note_place(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        let place = match passed {
+            Passed::All => None,
+            Passed::UpTo(place) => Some(uuid_of(place).ok_or(StoreError::Damaged("place"))?),
+        };
+        let note = PlaceNote { meta: "barrier".into(), barrier, place };
+        self.put_note(place_id(document_type, partition), &note, UpdateMode::Upsert).await
+    }
+
     /// `None` where there is none, or none that can be read: it is written anew.
     async fn note<N: DeserializeOwned>(&self, id: Uuid) -> Result<Option<N>, StoreError> {
-        let fields = ["meta", "source", "trials"];
+        let fields = ["meta", "source", "trials", "barrier", "place"];
         let point = self.get(&self.index.documents, BTreeSet::from([id]), &fields).await?.remove(&id);
         Ok(point.and_then(|point| Payload::from(point.payload).deserialize().ok()))
     }
@@ -99,4 +137,8 @@ fn note_id(kind: &str) -> Uuid {
 
 fn trial_id(partition: u16) -> Uuid {
     note_id(&format!("trial\0{partition}"))
+}
+
+fn place_id(document_type: DocumentType, partition: u16) -> Uuid {
+    note_id(&format!("barrier\0{document_type}\0{partition}"))
 }

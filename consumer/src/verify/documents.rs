@@ -11,7 +11,7 @@ use shared::{DocumentType, Identity, Revision};
 use super::expected::{Expected, expected, identity_of};
 use super::selection::Selection;
 use crate::command_error::CommandError;
-use crate::source::{Source, answered};
+use crate::source::{Source, answered, answers};
 
 /// Documents that are cleaned in one go.
 const PAGE: usize = 128;
@@ -49,7 +49,7 @@ impl Documents {
     ) -> Result<impl Stream<Item = Result<Vec<Sighting>, CommandError>>, CommandError> {
         let cursor = self.find(document_type, doc! {}).await?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let pages = cursor.map_err(CommandError::from).try_chunks(PAGE).map_err(|error| error.1);
+        let pages = answers(cursor).try_chunks(PAGE).map_err(|error| error.1);
         Ok(pages.map_ok(move |page| sighted(document_type, page)).try_buffered(cores))
     }
 
@@ -63,7 +63,7 @@ impl Documents {
                 continue;
             }
             let documents = self.find(document_type, doc! {"_id": {"$in": ids}}).await?;
-            let documents: Vec<RawDocumentBuf> = documents.try_collect().await?;
+            let documents: Vec<RawDocumentBuf> = answers(documents).try_collect().await?;
             let sighted = sighted(document_type, documents).await?;
             found.extend(sighted.into_iter().filter_map(|(identity, expected)| Some((identity?, expected))));
         }

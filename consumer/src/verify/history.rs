@@ -62,8 +62,9 @@ pub(super) async fn since(source: &Source, types: &[DocumentType], since: DateTi
     let mut changes = changes.with_type::<Document>();
     let mut changed = BTreeSet::new();
     loop {
-        // Not cancelled: it ends by itself after the look.
-        match changes.next_if_any().await.map_err(|error| too_old(error.into(), since))? {
+        // It ends by itself after the look; where it does not, nothing is asked of this stream any more, which could not
+        // be gone on with.
+        match answered(changes.next_if_any()).await.map_err(|error| too_old(error, since))? {
             Some(change) => match concerns(change, types)? {
                 Some(Concern::Document(identity)) => drop(changed.insert(identity)),
                 Some(Concern::Collection) => return Ok(History::Dropped),

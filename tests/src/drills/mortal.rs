@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use consumer::{QdrantStore, Standing, StoreError, Swap, VectorStore};
+use consumer::{Passed, QdrantStore, Standing, StoreError, Swap, VectorStore};
 use qdrant_client::qdrant::{PointId, PointStruct};
 use shared::{DocumentType, Identity, Revision};
 use tokio::sync::Notify;
@@ -96,6 +96,18 @@ impl VectorStore for Mortal {
     }
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
         self.live(self.store.set_trials(partition, message, trials)).await
+    }
+    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
+        self.live(self.store.passed(of, partition, barrier)).await
+    }
+    async fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        self.live(self.store.note_passed(document_type, partition, barrier, passed)).await
     }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.live(self.store.raise_floor(document_type, partition, to)).await

@@ -28,6 +28,7 @@ enum Step {
     BeginScroll,
     EndScroll,
     Delete,
+    Note,
     Ack,
 }
 
@@ -102,7 +103,9 @@ impl State {
                 if frame.keep(Rule::Floor) {
                     state.index.floor = state.index.floor.max(self.message_of(who, frame).revision - 1);
                 }
-                state.go(who, Step::Read, "raises the floor", next);
+                let passed = consumer.leftovers && self.passed == consumer.message + 1;
+                let step = if passed { Step::Ack } else { Step::Read };
+                state.go(who, step, "raises the floor", next);
             }
             Step::Read => self.read(who, frame, next),
             Step::WriteChunks => self.write_chunks(who, next),
@@ -114,7 +117,8 @@ impl State {
                 state.go(who, Step::EndScroll, "begins to scroll", next);
             }
             Step::EndScroll => self.end_scroll(who, frame, next),
-            Step::Delete => self.delete(who, next),
+            Step::Delete => self.delete(who, frame, next),
+            Step::Note => self.note(who, frame, next),
             Step::Ack => {
                 let mut state = *self;
                 if consumer.role == Role::Owner {
@@ -303,7 +307,26 @@ impl State {
         let queried = self.reader.is_querying();
         let consumer = &mut self.consumers[who];
         consumer.waits = frame.keep(Rule::Grace) && queried;
-        if consumer.stale.is_empty() { Step::Ack } else { Step::Delete }
+        let done = consumer.stale.is_empty();
+        match self.last_step(who, frame) {
+            Step::Note if done || !frame.keep(Rule::PlaceBehindDeletes) => Step::Note,
+            last if done => last,
+            _ => Step::Delete,
+        }
+    }
+
+    /// What follows the deletions.
+    fn last_step(&self, who: usize, frame: Frame<'_>) -> Step {
+        let unnoted = self.passed != self.consumers[who].message + 1;
+        if self.message_of(who, frame).says == Says::Barrier && unnoted { Step::Note } else { Step::Ack }
+    }
+
+    /// The one document of the model is the only page of a barrier.
+    fn note(&self, who: usize, frame: Frame<'_>, next: &mut Next) {
+        let mut state = *self;
+        state.passed = self.consumers[who].message + 1;
+        let step = state.deletion(who, frame);
+        state.go(who, step, "notes how far the barrier has got", next);
     }
 
     /// What was found, is not listed, and is no newer than the record that was read before.
@@ -320,7 +343,7 @@ impl State {
         }
     }
 
-    fn delete(&self, who: usize, next: &mut Next) {
+    fn delete(&self, who: usize, frame: Frame<'_>, next: &mut Next) {
         let consumer = self.consumers[who];
         if consumer.waits {
             return;
@@ -328,7 +351,8 @@ impl State {
         if consumer.stale.is_empty() {
             let mut state = *self;
             state.consumers[who].again = false;
-            return state.go(who, if consumer.again { Step::Read } else { Step::Ack }, "has deleted", next);
+            let step = if consumer.again { Step::Read } else { self.last_step(who, frame) };
+            return state.go(who, step, "has deleted", next);
         }
         for chunk in consumer.stale.each() {
             let mut state = *self;

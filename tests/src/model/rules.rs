@@ -25,6 +25,8 @@ pub enum Rule {
     FoldingRemembersRedelivery,
     /// A redelivered barrier looks for leftovers under tombstones too (15).
     BarrierLooksForLeftovers,
+    /// A barrier's place is noted behind the deletions of what lies before it.
+    PlaceBehindDeletes,
     /// Whoever meets an older record begins again and deletes nothing before (16).
     OvertakenDeletesNothing,
     /// What was written in any attempt is remembered (16).
@@ -59,7 +61,7 @@ pub enum Rule {
 
 impl Rule {
     /// Each of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::ExactRevisions,
         Self::NewIds,
         Self::RedeliveryLooksForLeftovers,
@@ -71,6 +73,7 @@ impl Rule {
         Self::OlderIsNotApplied,
         Self::FoldingRemembersRedelivery,
         Self::BarrierLooksForLeftovers,
+        Self::PlaceBehindDeletes,
         Self::OvertakenDeletesNothing,
         Self::WrittenIsRemembered,
         Self::EqualIsNotApplied,

@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) consumers: [Consumer; 2],
     pub(super) janitor: Janitor,
     pub(super) reader: Reader,
+    /// The barrier that is noted as passed, counted from 1.
+    pub(super) passed: u8,
     /// What may still go wrong.
     pub(super) faults: Faults,
     /// A paused consumer has died: only the janitor can know what it left.
@@ -74,6 +76,7 @@ impl State {
             index: Index::default(),
             acked: 0,
             delivered: 0,
+            passed: 0,
             consumers: [Consumer::owner(0, 0), Consumer::default()],
             janitor: Janitor::with(scenario.passes, scenario.purges),
             reader: if scenario.reader { Reader::Waiting } else { Reader::Done },
@@ -142,7 +145,9 @@ impl State {
             killed.faults.kills -= 1;
             killed.consumers[who] = Consumer::owner(self.acked, self.delivered);
             next.push((Move("consumer", "is killed, and starts again"), killed));
-            if let (true, Some(record)) = (self.faults.damaged_records > 0, self.index.record) {
+            // What is damaged behind a barrier's place is damaged behind the barrier.
+            let damageable = self.faults.damaged_records > 0 && self.passed != self.acked + 1;
+            if let (true, Some(record)) = (damageable, self.index.record) {
                 killed.damage(record);
                 next.push((Move("consumer", "is killed with the store, whose record is damaged"), killed));
             }

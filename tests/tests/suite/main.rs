@@ -8,6 +8,7 @@ mod dead_letters;
 mod drills;
 mod eval;
 mod executions;
+mod health;
 mod ids;
 mod kills;
 mod model;

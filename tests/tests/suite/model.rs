@@ -120,6 +120,7 @@ fn counterexample(rule: Rule) -> (Scenario, Broken) {
         Rule::OlderIsNotApplied => (replay(), Broken::Resurrected),
         Rule::FoldingRemembersRedelivery => (replay().faults(KILL), Broken::Orphan),
         Rule::BarrierLooksForLeftovers => (snapshot().faults(KILL), Broken::Orphan),
+        Rule::PlaceBehindDeletes => (snapshot().faults(KILL), Broken::Orphan),
         Rule::OvertakenDeletesNothing => (update().faults(PAUSE).batches_of(2), Broken::Missing),
         Rule::WrittenIsRemembered => {
             (Scenario::of(vec![put(2, A), put(3, A)], Some(A)).faults(PAUSE).batches_of(2), Broken::Orphan)

@@ -75,8 +75,8 @@ impl Bench {
 
     /// A consumer whose writes are remembered.
     pub(super) fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
-        let (disturbance, writes) = (Mutex::new(disturbance), Mutex::default());
-        let store = Disturbed { bench: self, store: self.store(), disturbance, writes };
+        let (disturbance, writes, places) = (Mutex::new(disturbance), Mutex::default(), Mutex::default());
+        let store = Disturbed { bench: self, store: self.store(), disturbance, writes, places };
         Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
@@ -160,5 +160,6 @@ pub(super) fn redelivered(change: Change) -> Change {
 
 pub(super) fn barrier(revision: i64) -> Barrier {
     let revision = Revision::from(revision);
-    Barrier { document_type: DocumentType::Posts, partition: 0, revision, redelivered: false }
+    let id = Uuid::from_u128(u128::from(revision.get().unsigned_abs()));
+    Barrier { id, document_type: DocumentType::Posts, partition: 0, revision, redelivered: false }
 }

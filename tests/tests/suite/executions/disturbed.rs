@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use consumer::{Change, QdrantStore, Standing, StoreError, Swap, VectorStore};
+use consumer::{Change, Passed, QdrantStore, Standing, StoreError, Swap, VectorStore};
 use qdrant_client::qdrant::{PointId, PointStruct};
 use serde_json::Value;
 use shared::{DocumentType, Identity, Manifest, Record, Revision};
@@ -33,6 +33,8 @@ pub(super) struct Disturbed<'a> {
     pub(super) store: QdrantStore,
     pub(super) disturbance: Mutex<Option<Disturbance>>,
     pub(super) writes: Mutex<Vec<Write>>,
+    /// Where the pages began that were asked for.
+    pub(super) places: Mutex<Vec<Option<PointId>>>,
 }
 
 /// A request to write, with the number of points.
@@ -89,6 +91,7 @@ impl VectorStore for Disturbed<'_> {
         partition: u16,
         from: Option<PointId>,
     ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
+        self.places.lock().unwrap().push(from.clone());
         self.store.recorded(document_type, partition, from).await
     }
     async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
@@ -102,6 +105,18 @@ impl VectorStore for Disturbed<'_> {
     }
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
         self.store.set_trials(partition, message, trials).await
+    }
+    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
+        self.store.passed(of, partition, barrier).await
+    }
+    async fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        self.store.note_passed(document_type, partition, barrier, passed).await
     }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.store.raise_floor(document_type, partition, to).await

@@ -1,6 +1,7 @@
 //! The design's executions that broke earlier drafts, on the real protocol and a real Qdrant. A consumer is "killed" by
 //! dropping what it still meant to do, or by a store that fails at one call.
 
+mod barriers;
 mod bench;
 mod disturbed;
 mod janitor;
@@ -108,8 +109,7 @@ async fn a_row_that_is_redelivered_after_its_sweep_still_counts() {
     let bench = Bench::new().await;
     bench.apply(put(T, "before the snapshot")).await;
     let consumer = bench.consumer();
-    let stale = consumer.pass(barrier(T + TICK)).await.unwrap();
-    consumer.delete(&stale).await.unwrap();
+    consumer.pass(barrier(T + TICK)).await.unwrap();
     assert!(bench.standing().await.deleted);
     bench.apply(redelivered(event("snapshot", T + TICK, json!({ "content": "row" })))).await;
     bench.assert_stands_at(T + TICK).await;
@@ -157,12 +157,11 @@ async fn a_redelivery_folded_into_a_fresh_event_leaves_no_orphan() {
 async fn a_redelivered_drop_cleans_up_after_its_first_attempt() {
     let bench = Bench::new().await;
     bench.apply(put(T, "a")).await;
-    let killed = bench.consumer().pass(barrier(T + TICK)).await.unwrap();
-    assert!(!killed.is_empty());
+    let mut killed = Steps::passing(&bench, barrier(T + TICK));
+    killed.until(Call::Delete).await;
+    drop(killed);
     assert_eq!(bench.chunks().await.len(), 1, "killed before its deletes");
-    let consumer = bench.consumer();
-    let stale = consumer.pass(Barrier { redelivered: true, ..barrier(T + TICK) }).await.unwrap();
-    consumer.delete(&stale).await.unwrap();
+    bench.consumer().pass(Barrier { redelivered: true, ..barrier(T + TICK) }).await.unwrap();
     assert!(bench.chunks().await.is_empty());
     assert!(bench.standing().await.deleted);
 }
@@ -366,8 +365,7 @@ async fn a_damaged_manifest_is_replaced_and_leaves_nothing_behind() {
     bench.apply(redelivered(put(T + TICK, "b"))).await;
     bench.assert_stands_at(T + TICK).await;
     bench.damage(damaged(T + TICK)).await;
-    let stale = bench.consumer().pass(barrier(T + 2 * TICK)).await.unwrap();
-    bench.consumer().delete(&stale).await.unwrap();
+    bench.consumer().pass(barrier(T + 2 * TICK)).await.unwrap();
     bench.assert_stands_at((T + 2 * TICK) - 1).await;
     assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
 }
@@ -387,8 +385,7 @@ async fn a_record_without_a_readable_revision_is_replaced_by_what_is_not_older_t
     bench.apply(put(T + 2 * TICK, "b")).await;
     bench.assert_stands_at(T + 2 * TICK).await;
     damage().await;
-    let stale = bench.consumer().pass(barrier(T + 3 * TICK)).await.unwrap();
-    bench.consumer().delete(&stale).await.unwrap();
+    bench.consumer().pass(barrier(T + 3 * TICK)).await.unwrap();
     bench.assert_stands_at((T + 3 * TICK) - 1).await;
     assert!(bench.chunks().await.is_empty() && bench.letters.stages().is_empty());
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use consumer::{Partition, PartitionError, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
+use consumer::{Partition, PartitionError, Passed, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
 use lapin::options::{BasicGetOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -216,6 +216,20 @@ impl VectorStore for Troubled {
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
         self.answers()?;
         self.store.set_trials(partition, message, trials).await
+    }
+    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
+        self.answers()?;
+        self.store.passed(of, partition, barrier).await
+    }
+    async fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        self.answers()?;
+        self.store.note_passed(document_type, partition, barrier, passed).await
     }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.answers()?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use consumer::{Change, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
+use consumer::{Barrier, Change, Passed, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
 use qdrant_client::qdrant::{PointId, PointStruct};
 use shared::shutdown::CancellationToken;
 use shared::{DocumentType, Identity, Revision};
@@ -20,6 +20,8 @@ pub(super) enum Call {
     Swap,
     Scroll,
     Delete,
+    /// Answered already: a barrier's place is noted.
+    Noted,
     Other,
 }
 
@@ -43,6 +45,19 @@ impl Steps {
             let stale = consumer.apply(vec![change], &Letters::default()).await.unwrap();
             consumer.delete(&stale).await.unwrap();
             stale
+        });
+        Self { asked, waiting: None, applying }
+    }
+
+    /// Passes the barrier, in pages of one document, as far as it is let.
+    pub(super) fn passing(bench: &Bench, barrier: Barrier) -> Self {
+        let (calls, asked) = mpsc::channel(1);
+        let store = Stepped { store: bench.store(), calls };
+        let vectors = bench.vectors.clone();
+        let applying = tokio::spawn(async move {
+            let consumer = Synchronizer::new(store, vectors, "fingerprint".into(), CancellationToken::new());
+            consumer.pass(barrier).await.unwrap();
+            BTreeSet::new()
         });
         Self { asked, waiting: None, applying }
     }
@@ -82,6 +97,16 @@ impl Steps {
         }
     }
 }
+
+/// The first record of a page, and the place of the second: barriers of many pages need few documents here.
+fn one_by_one(page: Page) -> Result<Page, StoreError> {
+    let (mut identities, next) = page;
+    let second = identities.get(1).map(|second| PointId::from(second.manifest_id()));
+    identities.truncate(1);
+    Ok((identities, second.or(next)))
+}
+
+type Page = (Vec<Identity>, Option<PointId>);
 
 struct Stepped {
     store: QdrantStore,
@@ -128,7 +153,7 @@ impl VectorStore for Stepped {
         from: Option<PointId>,
     ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
         self.wait(Call::Other).await;
-        self.store.recorded(document_type, partition, from).await
+        one_by_one(self.store.recorded(document_type, partition, from).await?)
     }
     async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
         self.wait(Call::Other).await;
@@ -145,6 +170,21 @@ impl VectorStore for Stepped {
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
         self.wait(Call::Other).await;
         self.store.set_trials(partition, message, trials).await
+    }
+    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
+        self.wait(Call::Other).await;
+        self.store.passed(of, partition, barrier).await
+    }
+    async fn note_passed(
+        &self,
+        document_type: DocumentType,
+        partition: u16,
+        barrier: Uuid,
+        passed: &Passed,
+    ) -> Result<(), StoreError> {
+        self.store.note_passed(document_type, partition, barrier, passed).await?;
+        self.wait(Call::Noted).await;
+        Ok(())
     }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
         self.wait(Call::Other).await;
