@@ -47,13 +47,13 @@ test: tools ## all tests, on private servers
 	@cargo test --locked --workspace --doc --quiet
 	@cargo test --locked --workspace --all-targets
 
-# BENCH=relay,index,update,freshness,query,idle for some parts, BENCH_SCALE=0.1 for a quick try, INDEX_DATA=folder for real texts.
+# BENCH=chunk,relay,index,update,freshness,query,idle for some parts, BENCH_SCALE=0.1 for a quick try, INDEX_DATA=folder for real texts.
 bench: tools ## the performance table, target/bench.json and a picture
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin bench
 
 # TRIED=all (or TRIED=chunks,link) compares choices on the half of the queries that is not reported.
-eval: tools ## how well a folder's documents are found: make eval DATA=folder (articles.jsonl, queries.jsonl, …)
+eval: tools ## how well a folder's documents are found: make eval DATA=folder (articles.jsonl, queries.jsonl, …), or DATA=crates for code
 	@cargo run --release --locked --quiet --bin eval
 
 check: tools ## what CI runs: format, lints, tests

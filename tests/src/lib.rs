@@ -5,6 +5,7 @@ mod audit;
 pub mod bench;
 pub mod chaos;
 mod cpu;
+mod crates;
 mod deadline;
 pub mod drills;
 pub mod eval;

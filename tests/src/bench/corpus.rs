@@ -108,7 +108,7 @@ impl RawDocument {
         Ok(Letter { partition: self.identity.partition(PARTITIONS), body: body.bytes, properties })
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut texts = Vec::new();
         strings(self.fields.get("content").unwrap_or(&Value::Null), &mut texts);
         texts.join("\n\n")

@@ -1,9 +1,10 @@
 //! The bench: what this system costs and how fast it is, each figure beside one that it can be compared with.
 //!
 //! Everything compared is run in turn (A B A B …) on the same data, and ratios are taken round by round before their median: another's load on the machine
-//! then meets both sides. A part is a file: [`relay`], [`snapshot`], [`index`], [`update`], [`freshness`], [`query`], [`idle`].
+//! then meets both sides. A part is a file: [`chunk`], [`relay`], [`snapshot`], [`index`], [`update`], [`freshness`], [`query`], [`idle`].
 
 mod broker;
+mod chunk;
 mod corpus;
 mod embedding;
 mod freshness;
@@ -22,6 +23,7 @@ mod site;
 mod snapshot;
 mod update;
 
+pub use chunk::chunk;
 pub use freshness::freshness;
 pub use idle::idle;
 pub use index::index;

@@ -1,6 +1,6 @@
 //! `make bench`: the performance table, `target/bench.json` and `target/bench.svg` of the checkout.
 //!
-//! Settings, by environment: `BENCH=relay,snapshot,index,update,freshness,query,idle` (which parts; all), `BENCH_SCALE=0.1` (less of everything, to try it
+//! Settings, by environment: `BENCH=chunk,relay,snapshot,index,update,freshness,query,idle` (which parts; all), `BENCH_SCALE=0.1` (less of everything, to try it
 //! out), `INDEX_DATA=folder` (index `articles.jsonl` and `posts.jsonl` from there instead of made-up texts).
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::bench::{self, Bench, Report};
 
-const PARTS: [&str; 7] = ["relay", "snapshot", "index", "update", "freshness", "query", "idle"];
+const PARTS: [&str; 8] = ["chunk", "relay", "snapshot", "index", "update", "freshness", "query", "idle"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -47,6 +47,7 @@ async fn main() -> Result<()> {
 
 async fn measure(bench: &Bench, part: &str) -> Result<Report> {
     match part {
+        "chunk" => bench::chunk(bench),
         "relay" => bench::relay(bench).await,
         "snapshot" => bench::snapshot(bench).await,
         "index" => bench::index(bench).await,

@@ -1,4 +1,5 @@
-//! `make eval DATA=folder`: how well the documents of a folder are found. `target/eval.json`, `target/eval.svg`.
+//! `make eval DATA=folder`: how well the documents of a folder are found, or with `DATA=crates` functions of crates by what
+//! their comments say. `target/eval.json`, `target/eval.svg`.
 //!
 //! The questions are halved by a hash of their text: choices are made on one half (`TRIED=all` compares them there, `TRIED=chunks,link` those that are named so) and
 //! reported on the other.
@@ -10,7 +11,7 @@ use local::{Progress, Step};
 use serde_json::json;
 use shared::embedding::{Embedder, TokenCounter};
 use shared::settings::EmbeddingSettings;
-use tests::eval::{self, Data, Library, Lists, MEASURES, Measured, Outcome, Question, Trial, Words};
+use tests::eval::{self, Data, Library, Lists, MEASURES, Measured, Outcome, Question, Shown, Trial, Words};
 use xxhash_rust::xxh3::xxh3_64;
 
 const DEPTH: usize = 10;
@@ -28,8 +29,8 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = setting("DATA").context("DATA: name a folder with articles.jsonl and queries.jsonl")?;
-    let data = Data::read(Path::new(&folder))?;
+    let folder = setting("DATA").context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`")?;
+    let data = if folder == "crates" { Data::of_crates()? } else { Data::read(Path::new(&folder))? };
     let (progress, cache) = (Progress::stderr(), local::default_cache());
     let installation = local::provision(&cache, &progress).await?;
     let settings = EmbeddingSettings {
@@ -121,12 +122,19 @@ impl Run {
         for (question, vector) in self.data.questions.iter().zip(&self.vectors) {
             if is_to_choose_by(question) == choosing {
                 let asked = (question.text.as_str(), vector.as_slice());
-                let found = library.search(words, asked, lists, &trial.ranking, DEPTH).await?;
-                outcomes.push(eval::outcome(&found, &question.relevant));
+                let per_document = if question.line.is_some() { DEPTH } else { 1 };
+                let found = library.search(words, asked, lists, &trial.ranking, (DEPTH, per_document)).await?;
+                let wanted: Vec<bool> = found.iter().map(|shown| is_wanted(question, shown)).collect();
+                outcomes.push(eval::outcome(&wanted, question.relevant.len()));
             }
         }
         Ok(outcomes)
     }
+}
+
+fn is_wanted(question: &Question, shown: &Shown<'_>) -> bool {
+    let line = question.line.as_ref().is_none_or(|line| shown.text.contains(line.as_str()));
+    line && question.relevant.contains(shown.identity)
 }
 
 fn is_to_choose_by(question: &Question) -> bool {

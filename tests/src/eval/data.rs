@@ -28,6 +28,8 @@ pub struct Question {
     pub text: String,
     /// The documents that answer it, at least one.
     pub relevant: Vec<Identity>,
+    /// Where only the chunk with this line of the document answers it.
+    pub line: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +112,7 @@ fn question(line: Line, known: &HashMap<String, Vec<Identity>>) -> Result<Questi
     if relevant.is_empty() {
         bail!("`relevant` is empty");
     }
-    Ok(Question { text: line.query, relevant })
+    Ok(Question { text: line.query, relevant, line: None })
 }
 
 /// Calls `take` for every line of JSON.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Result, ensure};
 use local::Step;
-use retrieval::{Answer, Candidate, Listing, Ranking, Scope, SearchError, Store, Wanted};
+use retrieval::{Answer, Candidate, Hit, Listing, Ranking, Scope, SearchError, Store, Wanted};
 use serde_json::{Map, Value};
 use shared::embedding::{Embedder, TokenCounter};
 use shared::sparse::{Searched, SparseVector, Weighting, query_vector};
@@ -27,6 +27,15 @@ struct Chunk {
     identity: Identity,
     link: String,
     made: consumer::Chunk,
+}
+
+/// A hit as it is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Its document.
+    pub identity: &'a Identity,
+    /// Its text.
+    pub text: &'a str,
 }
 
 /// The weights of words.
@@ -119,7 +128,7 @@ impl Library {
         Words { postings }
     }
 
-    /// Documents for a question, best first.
+    /// Hits for a question, best first, at most `per_document` of each document.
     ///
     /// # Errors
     /// As retrieval.
@@ -129,13 +138,17 @@ impl Library {
         (text, vector): (&str, &[f32]),
         lists: Lists,
         ranking: &Ranking,
-        limit: usize,
-    ) -> Result<Vec<Identity>, SearchError> {
+        (limit, per_document): (usize, usize),
+    ) -> Result<Vec<Shown<'_>>, SearchError> {
         let dense = if lists == Lists::Bm25 { Vec::new() } else { self.by_similarity(vector) };
         let bm25 = if lists == Lists::Dense { Vec::new() } else { self.by_words(words, &query_vector(text)) };
         let asked = Asked { library: self, dense, bm25 };
-        let hits = retrieval::search(&asked, &Wanted { ranking: *ranking, ..Wanted::new(limit, 1) }).await?;
-        Ok(hits.into_iter().map(|hit| hit.chunk.identity).collect())
+        let hits = retrieval::search(&asked, &Wanted { ranking: *ranking, ..Wanted::new(limit, per_document) }).await?;
+        let shown = |hit: &Hit| {
+            let chunk = self.chunks.iter().find(|chunk| chunk.id == hit.chunk_id)?;
+            Some(Shown { identity: &chunk.identity, text: &chunk.made.text })
+        };
+        Ok(hits.iter().filter_map(shown).collect())
     }
 
     fn by_similarity(&self, query: &[f32]) -> Vec<(usize, f32)> {

@@ -2,7 +2,6 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use shared::Identity;
 
 /// What is measured, in this order.
 pub const MEASURES: [&str; 5] = ["recall@1", "recall@5", "recall@10", "MRR@10", "nDCG@10"];
@@ -25,13 +24,12 @@ pub struct Measured {
     pub high: f64,
 }
 
-/// The measures of documents `found`, best first, where `relevant` are wanted.
-pub fn outcome(found: &[Identity], relevant: &[Identity]) -> Outcome {
-    let hits: Vec<usize> =
-        (1..=DEPTH).zip(found).filter(|(_, id)| relevant.contains(id)).map(|(rank, _)| rank).collect();
-    let recall = |depth: usize| hits.iter().filter(|rank| **rank <= depth).count() as f64 / relevant.len() as f64;
+/// The measures of what was found, best first: whether each is one of the `relevant` that are wanted.
+pub fn outcome(found: &[bool], relevant: usize) -> Outcome {
+    let hits: Vec<usize> = (1..=DEPTH).zip(found).filter(|(_, wanted)| **wanted).map(|(rank, _)| rank).collect();
+    let recall = |depth: usize| hits.iter().filter(|rank| **rank <= depth).count() as f64 / relevant as f64;
     let gain = |rank: usize| 1.0 / ((rank + 1) as f64).log2();
-    let ideal: f64 = (1..=relevant.len().min(DEPTH)).map(gain).sum();
+    let ideal: f64 = (1..=relevant.min(DEPTH)).map(gain).sum();
     let reciprocal = hits.first().map_or(0.0, |rank| 1.0 / *rank as f64);
     let gained: f64 = hits.iter().map(|rank| gain(*rank)).sum();
     [recall(1), recall(5), recall(10), reciprocal, gained / ideal]
@@ -63,29 +61,24 @@ fn mean(outcomes: &[&Outcome], measure: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::{DocumentType, IdKind};
 
-    fn documents(names: &str) -> Vec<Identity> {
-        let identity = |name: char| Identity {
-            document_type: DocumentType::Posts,
-            id_kind: IdKind::Str,
-            entry_id: name.to_string(),
-        };
-        names.chars().map(identity).collect()
+    /// Of what was found, `+` is wanted.
+    fn found(marks: &str) -> Vec<bool> {
+        marks.chars().map(|mark| mark == '+').collect()
     }
 
     #[test]
     fn the_best_ranking_has_one_everywhere_and_none_has_nothing() {
-        assert_eq!(outcome(&documents("abc"), &documents("a")), [1.0; 5]);
-        assert_eq!(outcome(&documents("abc"), &documents("x")), [0.0; 5]);
+        assert_eq!(outcome(&found("+--"), 1), [1.0; 5]);
+        assert_eq!(outcome(&found("---"), 1), [0.0; 5]);
     }
 
     #[test]
     fn a_later_place_counts_less() {
-        let [at_1, at_5, at_10, reciprocal, ndcg] = outcome(&documents("xxa"), &documents("a"));
+        let [at_1, at_5, at_10, reciprocal, ndcg] = outcome(&found("--+"), 1);
         assert_eq!((at_1, at_5, at_10), (0.0, 1.0, 1.0));
         assert!((reciprocal - 1.0 / 3.0).abs() < 1e-9 && (ndcg - 0.5).abs() < 1e-9);
-        let [_, _, at_10, _, ndcg] = outcome(&documents("abxxxxxxxxxxc"), &documents("abc"));
+        let [_, _, at_10, _, ndcg] = outcome(&found("++----------+"), 3);
         assert!((at_10 - 2.0 / 3.0).abs() < 1e-9 && ndcg < 0.8, "what comes after the tenth does not count");
     }
 

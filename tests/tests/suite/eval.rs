@@ -62,10 +62,11 @@ async fn an_index_in_memory_ranks_as_qdrant_does() {
     for question in &data.questions {
         let vector = embedder.embed(vec![question.text.clone()]).await.unwrap().remove(0);
         let asked = (question.text.as_str(), vector.as_slice());
-        let ours = library.search(&words, asked, Lists::Hybrid, &Ranking::default(), 5).await.unwrap();
+        let ours = library.search(&words, asked, Lists::Hybrid, &Ranking::default(), (5, 1)).await.unwrap();
         let query = Query { limit: 5, per_document: 1, ..Query::new(&question.text) };
         let hits = searcher.search(&query).await.unwrap();
         let theirs: Vec<_> = hits.into_iter().map(|hit| hit.chunk.identity).collect();
+        let ours: Vec<_> = ours.iter().map(|shown| shown.identity.clone()).collect();
         assert_eq!(ours, theirs, "{}", question.text);
     }
 }
