@@ -140,7 +140,12 @@ impl<S: VectorStore> Synchronizer<S> {
             let (older, passed): (Vec<Identity>, Vec<Identity>) =
                 open.into_iter().partition(|identity| is_older(&standings[identity], barrier));
             // Tombstones too: a first delivery may have buried a document and been killed before its chunks went.
-            let suspects = passed.iter().map(|identity| (identity, &standings[identity], barrier.redelivered));
+            // And whoever meets a tombstone of this barrier in its first delivery was paused, and another is at work, which
+            // may be killed before its deletions: the place that is noted here would keep the next one from them.
+            let suspects = passed.iter().map(|identity| {
+                let standing = &standings[identity];
+                (identity, standing, barrier.redelivered || is_buried(standing, barrier))
+            });
             stale.extend(self.leftovers_of(suspects).await?);
             let swap =
                 |identity: &Identity| tombstone(identity, barrier.tombstone_revision(), standings[identity].stored);
@@ -183,6 +188,11 @@ impl<S: VectorStore> Synchronizer<S> {
 }
 
 fn is_older(standing: &Standing, barrier: Barrier) -> bool {
-    let buried = standing.deleted && standing.revision() == barrier.tombstone_revision();
-    (standing.stored.is_some() || standing.damaged) && standing.revision() < barrier.revision && !buried
+    let is_there = standing.stored.is_some() || standing.damaged;
+    is_there && standing.revision() < barrier.revision && !is_buried(standing, barrier)
+}
+
+/// Whether this barrier's tombstone stands.
+fn is_buried(standing: &Standing, barrier: Barrier) -> bool {
+    standing.stored.is_some() && standing.deleted && standing.revision() == barrier.tombstone_revision()
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::chunk::PIPELINE;
-use crate::error::{ConsumerError, PartitionError};
+use crate::error::{ConsumerError, PartitionError, StoreError};
 use crate::qdrant_store::QdrantStore;
 use crate::settings::ConsumerSettings;
 use crate::subscriptions::{Instance, Subscriptions};
@@ -68,6 +68,9 @@ async fn serve(
         let probe = tokio::spawn(probe(Arc::clone(&instance), readiness.clone(), shutdown.clone()));
         let (synchronizer, holdings) = (Arc::clone(&instance.synchronizer), Arc::clone(&instance.holdings));
         let janitor = tokio::spawn(janitor::run(synchronizer, holdings, settings.tombstones(), shutdown.clone()));
+        if let Err(error) = compare_pipeline(&instance.synchronizer).await {
+            tracing::warn!(%error, "the pipeline by which the index was made could not be compared");
+        }
         supervise(&instance, readiness, &shutdown).await;
         for background in [probe, janitor] {
             background.await.map_err(std::io::Error::other)?;
@@ -79,6 +82,21 @@ async fn serve(
 /// Changes with anything that changes a chunk: model, cleaning, chunking, sparse weights.
 pub(crate) fn fingerprint(meta: &IndexMeta) -> String {
     format!("{:032x}", xxh3_128(format!("{}\0{PIPELINE}", meta.model_fingerprint).as_bytes()))
+}
+
+/// Says once that what the index holds was made by another pipeline, and how it is made anew.
+async fn compare_pipeline(synchronizer: &Synchronizer<QdrantStore>) -> Result<(), StoreError> {
+    let (store, patience) = (synchronizer.store(), synchronizer.patience());
+    let former = patience.ask("read pipeline", || store.former_pipeline(PIPELINE)).await?;
+    if let Some(former) = former {
+        tracing::warn!(
+            former,
+            ours = PIPELINE,
+            "the index was made by another pipeline; a document is made anew when it changes, all of them by `producer \
+             resync`"
+        );
+    }
+    patience.ask("note pipeline", || store.note_pipeline(PIPELINE)).await
 }
 
 /// The index, once the store answers; `None` on shutdown.

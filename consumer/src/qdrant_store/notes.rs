@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use qdrant_client::Payload;
-use qdrant_client::qdrant::{UpdateMode, UpsertPointsBuilder};
+use qdrant_client::qdrant::{CountPointsBuilder, UpdateMode, UpsertPointsBuilder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::index::uuid_of;
@@ -30,6 +30,13 @@ struct TrialNote {
     trials: BTreeMap<String, u32>,
 }
 
+/// The pipeline by which an index is made.
+#[derive(Serialize, Deserialize)]
+struct PipelineNote {
+    meta: String,
+    pipeline: String,
+}
+
 /// How far a barrier has got: to this record, or past all of them.
 #[derive(Serialize, Deserialize)]
 struct PlaceNote {
@@ -53,6 +60,28 @@ impl QdrantStore {
     /// Gives the index to this source, whatever was recorded.
     pub(crate) async fn bind_anew(&self, source: &str) -> Result<(), StoreError> {
         self.put_note(note_id("source"), &source_note(source), UpdateMode::Upsert).await
+    }
+
+    /// The pipeline, other than `ours`, by which what the index holds was made, as far as it was noted. `None`: it holds
+    /// nothing, or what `ours` made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn former_pipeline(&self, ours: &str) -> Result<Option<String>, StoreError> {
+        if let Some(PipelineNote { pipeline, .. }) = self.note(note_id("pipeline")).await? {
+            return Ok((pipeline != ours).then_some(pipeline));
+        }
+        let chunks = self.qdrant.count(CountPointsBuilder::new(&self.index.chunks).exact(true)).await?.result;
+        Ok(chunks.is_some_and(|chunks| chunks.count > 0).then(|| "unknown".into()))
+    }
+
+    /// Notes that from now on the index is made by this pipeline.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_pipeline(&self, ours: &str) -> Result<(), StoreError> {
+        let note = PipelineNote { meta: "pipeline".into(), pipeline: ours.into() };
+        self.put_note(note_id("pipeline"), &note, UpdateMode::Upsert).await
     }
 
     pub(super) async fn bound_to(&self, source: &str) -> Result<String, StoreError> {
@@ -113,7 +142,7 @@ impl QdrantStore {
 
     /// `None` where there is none, or none that can be read: it is written anew.
     async fn note<N: DeserializeOwned>(&self, id: Uuid) -> Result<Option<N>, StoreError> {
-        let fields = ["meta", "source", "trials", "barrier", "place"];
+        let fields = ["meta", "source", "trials", "barrier", "place", "pipeline"];
         let point = self.get(&self.index.documents, BTreeSet::from([id]), &fields).await?.remove(&id);
         Ok(point.and_then(|point| Payload::from(point.payload).deserialize().ok()))
     }

@@ -190,6 +190,7 @@ impl State {
             return state.go(who, step, "reads, and plans", next);
         }
         consumer.stale = consumer.stale.with(consumer.written.without(self.index.listed()));
+        consumer.leftovers |= self.is_buried(message) && frame.keep(Rule::BuriedByAnother);
         state.settle(who, frame, "reads, and has nothing to apply", next);
     }
 
@@ -231,6 +232,12 @@ impl State {
         let record = self.index.record?;
         let buried = record.content.is_none() && !record.damaged && record.revision == below;
         (record.revision < revision && !buried).then_some((Record::tombstone(below), Chunks::NONE))
+    }
+
+    /// Whether the barrier's own tombstone stands, put in place by another or in an earlier delivery.
+    fn is_buried(&self, message: Message) -> bool {
+        let tombstone = self.index.record.is_some_and(|record| record.content.is_none() && !record.damaged);
+        message.says == Says::Barrier && tombstone && self.index.revision() + 1 == message.revision
     }
 
     fn write_chunks(&self, who: usize, next: &mut Next) {

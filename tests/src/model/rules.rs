@@ -27,6 +27,8 @@ pub enum Rule {
     BarrierLooksForLeftovers,
     /// A barrier's place is noted behind the deletions of what lies before it.
     PlaceBehindDeletes,
+    /// Whoever meets its barrier's own tombstone looks for leftovers: another is at work, and may be killed.
+    BuriedByAnother,
     /// Whoever meets an older record begins again and deletes nothing before (16).
     OvertakenDeletesNothing,
     /// What was written in any attempt is remembered (16).
@@ -61,7 +63,7 @@ pub enum Rule {
 
 impl Rule {
     /// Each of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ExactRevisions,
         Self::NewIds,
         Self::RedeliveryLooksForLeftovers,
@@ -74,6 +76,7 @@ impl Rule {
         Self::FoldingRemembersRedelivery,
         Self::BarrierLooksForLeftovers,
         Self::PlaceBehindDeletes,
+        Self::BuriedByAnother,
         Self::OvertakenDeletesNothing,
         Self::WrittenIsRemembered,
         Self::EqualIsNotApplied,

@@ -1,6 +1,6 @@
 //! Our programs as a person runs them: a command that ends by itself.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tests::{World, binary};
@@ -15,6 +15,15 @@ pub(crate) async fn consumer(world: &World, arguments: &[&str], settings: &[(&st
     let Output { status, stdout, stderr } = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Outcome { code: status.code(), out: text(stdout), errors: text(stderr) }
+}
+
+/// The exit code of a command whose output nobody reads, as after `| head -0`.
+pub(crate) async fn consumer_unheard(world: &World, arguments: &[&str]) -> Option<i32> {
+    let mut command = Command::new(binary("consumer"));
+    command.args(arguments).env_clear().envs(world.environment()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = command.spawn().unwrap();
+    drop(running.stdout.take());
+    tokio::task::spawn_blocking(move || running.wait()).await.unwrap().unwrap().code()
 }
 
 /// Exit code and output.

@@ -121,6 +121,7 @@ fn counterexample(rule: Rule) -> (Scenario, Broken) {
         Rule::FoldingRemembersRedelivery => (replay().faults(KILL), Broken::Orphan),
         Rule::BarrierLooksForLeftovers => (snapshot().faults(KILL), Broken::Orphan),
         Rule::PlaceBehindDeletes => (snapshot().faults(KILL), Broken::Orphan),
+        Rule::BuriedByAnother => (snapshot().faults(KILL_AND_PAUSE), Broken::Orphan),
         Rule::OvertakenDeletesNothing => (update().faults(PAUSE).batches_of(2), Broken::Missing),
         Rule::WrittenIsRemembered => {
             (Scenario::of(vec![put(2, A), put(3, A)], Some(A)).faults(PAUSE).batches_of(2), Broken::Orphan)

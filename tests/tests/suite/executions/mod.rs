@@ -6,6 +6,7 @@ mod bench;
 mod disturbed;
 mod janitor;
 mod partition;
+mod pipeline;
 mod stepped;
 mod work;
 
