@@ -76,7 +76,7 @@ impl Default for Ranking {
 pub(crate) fn rank(standing: Vec<Listed>, wanted: &Wanted) -> Vec<Hit> {
     let ranking = wanted.ranking;
     let dense = List::of(&standing, |found| found.dense);
-    let bm25 = List::of(&standing, |found| found.bm25);
+    let bm25 = List::of(&standing, |found| found.bm25).down_to_nothing(&dense);
     let mut hits: Vec<Hit> = standing.into_iter().map(|found| hit(found, &dense, &bm25, ranking.fusion)).collect();
     hits.sort_unstable_by(best_first);
     support(&mut hits, ranking.support);
@@ -109,6 +109,13 @@ impl List {
         let (best, least) = (scores.first().map_or(0.0, |best| best.1), scores.last().map_or(0.0, |last| last.1));
         let places = (1..).zip(scores).map(|(rank, (id, score))| (id, Place { rank, score })).collect();
         Self { places, least, best }
+    }
+
+    /// BM25 lists what has one of the words, dense the nearest of all. Where the first is much shorter it was not cut off:
+    /// what it does not list has a score of 0, and its last hit has more than that.
+    fn down_to_nothing(self, dense: &Self) -> Self {
+        let is_whole = self.places.len() * 2 < dense.places.len();
+        Self { least: if is_whole { 0.0 } else { self.least }, ..self }
     }
 
     /// From 0 to 1. Where all are equal, all are best.
@@ -167,6 +174,18 @@ mod tests {
     use super::*;
     use crate::testing::{chunk, chunk_id};
     use shared::Revision;
+
+    /// A rare word: the last of the few that have it is ahead of whatever is merely near.
+    #[test]
+    fn the_last_of_a_short_list_is_worth_more_than_nothing() {
+        let near = |number: usize| listed("near", number, Some(0.9 - 0.01 * number as f32), None);
+        let mut standing: Vec<Listed> = (0..10).map(near).collect();
+        standing.push(listed("first", 0, Some(0.1), Some(8.1)));
+        standing.push(listed("second", 0, Some(0.1), Some(8.0)));
+        let hits = rank(standing, &Wanted::new(2, 1));
+        let shown: Vec<_> = hits.iter().map(|hit| hit.chunk.identity.entry_id.as_str()).collect();
+        assert_eq!(shown, ["first", "second"]);
+    }
 
     fn listed(entry_id: &str, number: usize, dense: Option<f32>, bm25: Option<f32>) -> Listed {
         let candidate = Candidate { id: chunk_id(entry_id, number), chunk: chunk(entry_id, ""), dense, bm25 };
