@@ -47,7 +47,7 @@ test: tools ## all tests, on private servers
 	@cargo test --locked --workspace --doc --quiet
 	@cargo test --locked --workspace --all-targets
 
-# BENCH=chunk,relay,index,update,freshness,query,idle for some parts, BENCH_SCALE=0.1 for a quick try, INDEX_DATA=folder for real texts.
+# BENCH=chunk,relay,snapshot,index,update,freshness,query,idle for some parts, BENCH_SCALE=0.1 for a quick try, INDEX_DATA=folder for real texts.
 bench: tools ## the performance table, target/bench.json and a picture
 	@cargo build --release --locked --workspace --bins
 	@cargo run --release --locked --quiet --bin bench
