@@ -2,6 +2,7 @@
 
 use shared::index::IndexError;
 use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
+use source::SourceError;
 
 use crate::error::StoreError;
 
@@ -18,7 +19,7 @@ pub enum CommandError {
     #[error("RABBITMQ_URI: {0}")]
     Broker(#[from] lapin::Error),
     /// MongoDB cannot be reached, or left.
-    #[error("MongoDB: {}", plain(.0))]
+    #[error("MongoDB: {}", source::plain(.0))]
     MongoDb(#[from] mongodb::error::Error),
     /// Qdrant cannot be reached, or left.
     #[error("QDRANT_URL: {0}")]
@@ -60,12 +61,13 @@ impl CommandError {
     }
 }
 
-/// The driver's own words without its structures.
-fn plain(error: &mongodb::error::Error) -> String {
-    match error.kind.as_ref() {
-        mongodb::error::ErrorKind::ServerSelection { message, .. } => message.clone(),
-        mongodb::error::ErrorKind::Command(refused) => refused.message.clone(),
-        kind => kind.to_string(),
+impl From<SourceError> for CommandError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Settings(error) => error.into(),
+            SourceError::MongoDb(error) => error.into(),
+            SourceError::Silent(waited) => Self::Silent { server: "MongoDB", seconds: waited.as_secs() },
+        }
     }
 }
 

@@ -15,9 +15,9 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 use shared::settings::{AFTER_HELP, MongoDbSettings, RabbitMqSettings};
+use source::Source;
 
 use crate::command_error::CommandError;
-use crate::source::Source;
 use mailbox::Mailbox;
 use selection::Selection;
 
@@ -94,7 +94,7 @@ pub async fn dead_letters(command: DeadLettersCommand, out: &mut impl Write) -> 
         }
         DeadLettersCommand::Replay(Replay { selection, rabbitmq, mongodb }) => {
             selection.check()?;
-            let source = Source::new(&mongodb).await?;
+            let source = Source::new(&mongodb, "consumer").await?;
             let mut mailbox = Mailbox::open(&rabbitmq).await?;
             let all = replay::replay(&mut mailbox, &source, &selection, out).await?;
             mailbox.close().await?;

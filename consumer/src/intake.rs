@@ -41,6 +41,19 @@ impl Batch {
         }
     }
 
+    /// Bytes of each of its bodies, as they came.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = usize> {
+        let (decoded, alone) = match self {
+            Self::Documents(Documents { changes, undecodable, .. }) => {
+                let undecodable = undecodable.iter().map(|(message, _)| message);
+                (Some(changes.iter().map(|change| &change.message).chain(undecodable)), None)
+            }
+            Self::Barrier(_, message, _) => (None, Some(message.body.len())),
+            Self::Suspect(delivery) => (None, Some(delivery.data.len())),
+        };
+        decoded.into_iter().flatten().map(|message| message.body.len()).chain(alone)
+    }
+
     /// Its changes, where it is decoded.
     pub(crate) fn changes(&self) -> &[Change] {
         match self {

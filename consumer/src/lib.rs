@@ -3,7 +3,6 @@
 //! The way of a document: [`partition`](crate::Partition) (the loop) takes a batch from `intake`, `change` folds it,
 //! `sync` applies it (`prepare` → `clean` → `chunk`, `plan`, `vectors`, `store`), `settlement` acknowledges it.
 
-mod audience;
 mod barrier;
 mod binding;
 mod change;
@@ -22,16 +21,17 @@ mod origin;
 mod partition;
 mod patience;
 mod plan;
+mod prefetch;
 mod prepare;
 mod presence;
 mod pulse;
 mod qdrant_store;
 mod quarantine;
+mod requests;
 mod service;
 mod settings;
 mod settlement;
 mod share;
-mod source;
 mod store;
 mod subscriptions;
 mod sync;
@@ -39,7 +39,6 @@ mod telemetry;
 mod vectors;
 mod verify;
 
-pub use audience::Audience;
 pub use barrier::Barrier;
 pub use binding::{SourceSettings, source};
 pub use change::{Change, Message, coalesce};
@@ -48,7 +47,8 @@ pub use command_error::CommandError;
 pub use dead_letters::{DeadLettersCommand, dead_letters};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
-pub use partition::{PREFETCH, Partition};
+pub use partition::Partition;
+pub use prefetch::PREFETCH;
 pub use prepare::{chunks, embedded_texts};
 pub use qdrant_store::QdrantStore;
 pub use service::run;

@@ -4,11 +4,9 @@ use std::io::stdout;
 use std::process::exit;
 
 use clap::{Parser, Subcommand};
-use consumer::{
-    Audience, CommandError, ConsumerError, ConsumerSettings, DeadLettersCommand, SourceSettings, VerifySettings,
-};
+use consumer::{CommandError, ConsumerError, ConsumerSettings, DeadLettersCommand, SourceSettings, VerifySettings};
 use shared::settings::{self, LogSettings};
-use shared::{shutdown, telemetry};
+use shared::{Output, shutdown, telemetry};
 
 /// Keeps Qdrant in step with the change events on RabbitMQ
 #[derive(Parser)]
@@ -44,7 +42,7 @@ async fn main() {
     if let Err(problem) = telemetry::init_at(level, arguments.log.log_format) {
         settings::fail(&problem);
     }
-    let mut out = Audience::of(stdout());
+    let mut out = Output::of(stdout());
     match arguments.command {
         Command::Run(settings) => {
             if let Err(error) = run(*settings).await {

@@ -17,18 +17,14 @@ use uuid::Uuid;
 use crate::change::{Message, coalesce};
 use crate::error::PartitionError;
 use crate::holdings::Holdings;
-use crate::intake::{self, Batch, Documents, Intake, MAX_DOCUMENTS};
+use crate::intake::{self, Batch, Documents, Intake};
 use crate::patience::Patience;
+use crate::prefetch::Prefetch;
 use crate::quarantine::{self, Verdict};
 use crate::settlement::Settlement;
 use crate::store::VectorStore;
 use crate::sync::{DeadLetters, Synchronizer};
 use crate::telemetry;
-
-/// Deliveries held unacknowledged: the two batches that are applied at once, or what waits for the grace of its stale
-/// chunks. Each can be 15 MiB, and the client holds them all in memory. Eight partitions of documents that all wait for
-/// their grace still make 500 a second, more than a machine embeds.
-pub const PREFETCH: u16 = 2 * MAX_DOCUMENTS;
 
 /// Longest time for closing a channel.
 const CLOSE: Duration = Duration::from_secs(5);
@@ -43,8 +39,8 @@ pub struct Partition<S> {
 }
 
 impl<S: VectorStore + 'static> Partition<S> {
-    /// Subscribes to the partition's queue on a channel of its own. Dead letters go out on `publishing`, which must be
-    /// in confirm mode.
+    /// Subscribes to the partition's queue, for so many deliveries at once, on a channel of its own. Dead letters go out on
+    /// `publishing`, which must be in confirm mode.
     ///
     /// # Errors
     /// As the broker.
@@ -54,9 +50,10 @@ impl<S: VectorStore + 'static> Partition<S> {
         publishing: Channel,
         synchronizer: Arc<Synchronizer<S>>,
         holdings: Arc<Holdings>,
+        prefetch: &Prefetch,
     ) -> Result<(Self, Intake), PartitionError> {
         let channel = connection.create_channel().await?;
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        channel.basic_qos(prefetch.count(), BasicQosOptions::default()).await?;
         let (queue, tag) = (partition_queue(number), format!("consumer-{number}"));
         let options = BasicConsumeOptions::default();
         let deliveries = channel.basic_consume(queue.into(), tag.into(), options, FieldTable::default()).await?;
@@ -66,7 +63,7 @@ impl<S: VectorStore + 'static> Partition<S> {
         Ok((partition, Intake::new(deliveries, number)))
     }
 
-    /// Subscribes to one partition and runs it, as the service does with each of its share.
+    /// Subscribes to one partition and runs it until `shutdown`, as the service does with each of its share.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -77,8 +74,15 @@ impl<S: VectorStore + 'static> Partition<S> {
         synchronizer: Arc<Synchronizer<S>>,
         shutdown: &CancellationToken,
     ) -> Result<(), PartitionError> {
-        let (partition, intake) = Self::subscribe(number, connection, publishing, synchronizer, Arc::default()).await?;
-        Box::pin(partition.run(intake, shutdown)).await
+        let (holdings, mut prefetch) = (Arc::default(), Prefetch::default());
+        while !shutdown.is_cancelled() {
+            let (publishing, synchronizer, holdings) =
+                (publishing.clone(), Arc::clone(&synchronizer), Arc::clone(&holdings));
+            let subscribing = Self::subscribe(number, connection, publishing, synchronizer, holdings, &prefetch);
+            let (partition, intake) = subscribing.await?;
+            Box::pin(partition.run(intake, &mut prefetch, shutdown)).await?;
+        }
+        Ok(())
     }
 
     /// Which partition.
@@ -86,13 +90,18 @@ impl<S: VectorStore + 'static> Partition<S> {
         self.dead_letters.partition
     }
 
-    /// The loop. On shutdown, and when the partition is to be given back, the batch at hand is finished and
-    /// acknowledged; deliveries not begun go back in order when the channel closes. (A subscription that is cancelled
-    /// with deliveries held would let another begin beside it.)
+    /// The loop. On shutdown, when the partition is to be given back, and when another number of deliveries is to be held
+    /// of it, the batch at hand is finished and acknowledged; deliveries not begun go back in order when the channel
+    /// closes. (A subscription that is cancelled with deliveries held would let another begin beside it.)
     ///
     /// # Errors
     /// [`PartitionError`]: what was not acknowledged is delivered again.
-    pub(crate) async fn run(&self, mut intake: Intake, shutdown: &CancellationToken) -> Result<(), PartitionError> {
+    pub(crate) async fn run(
+        &self,
+        mut intake: Intake,
+        prefetch: &mut Prefetch,
+        shutdown: &CancellationToken,
+    ) -> Result<(), PartitionError> {
         let (number, holdings) = (self.number(), Arc::clone(&self.holdings));
         let mut settlement = Settlement::new(self.channel.clone(), &self.synchronizer, number, holdings);
         loop {
@@ -111,8 +120,16 @@ impl<S: VectorStore + 'static> Partition<S> {
                 batch = intake.next_batch(), if has_room => batch?,
             };
             self.holdings.take(number, &self.give_back);
+            if !prefetch.suits(&batch) {
+                break;
+            }
+            let resized = prefetch.learn(batch.bodies());
             settlement.take(&batch);
             self.step(batch, &mut settlement).await?;
+            if resized {
+                tracing::debug!(prefetch = prefetch.count(), "subscribing anew");
+                break;
+            }
         }
         settlement.drain().await?;
         // A broker that does not answer any more has the acks, or delivers again.

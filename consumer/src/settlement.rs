@@ -1,6 +1,7 @@
 //! Acknowledgement: the only file that acks, and only what is written and cleaned up.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -76,21 +77,27 @@ impl<'a, S: VectorStore> Settlement<'a, S> {
         about: HashSet<Identity>,
         apply: impl Future<Output = Result<BTreeSet<Uuid>, PartitionError>> + Send + 'a,
     ) {
-        let (applying, synchronizer) = (self.in_flight.begin(about), self.synchronizer);
-        let settling = async move {
+        let applying = self.in_flight.begin(about);
+        self.settle(last, async move {
             let stale = apply.await;
             drop(applying);
-            clean_up(synchronizer, stale?).await?;
-            Ok(last)
-        };
-        self.waiting.push_back(settling.boxed());
+            stale
+        });
     }
 
     /// Everything up to `last` is applied; `stale` has to go before it may be acknowledged.
     pub(crate) fn push(&mut self, last: DeliveryTag, stale: BTreeSet<Uuid>) {
+        self.settle(last, ready(Ok(stale)));
+    }
+
+    fn settle(
+        &mut self,
+        last: DeliveryTag,
+        stale: impl Future<Output = Result<BTreeSet<Uuid>, PartitionError>> + Send + 'a,
+    ) {
         let synchronizer = self.synchronizer;
         let settling = async move {
-            clean_up(synchronizer, stale).await?;
+            clean_up(synchronizer, stale.await?).await?;
             Ok(last)
         };
         self.waiting.push_back(settling.boxed());

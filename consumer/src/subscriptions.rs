@@ -18,6 +18,7 @@ use crate::error::PartitionError;
 use crate::holdings::Holdings;
 use crate::intake::Intake;
 use crate::partition::Partition;
+use crate::prefetch::Prefetch;
 use crate::presence;
 use crate::qdrant_store::QdrantStore;
 use crate::share::Share;
@@ -72,7 +73,7 @@ impl Subscriptions {
             let subscriptions = Arc::new(Self { instance, consuming, publishing, dead_letters });
             let mut own = Vec::new();
             for number in subscriptions.numbers(true) {
-                own.push(subscriptions.subscribe(number).await?);
+                own.push(subscriptions.subscribe(number, &Prefetch::default()).await?);
             }
             Ok((subscriptions, own))
         };
@@ -118,33 +119,34 @@ impl Subscriptions {
         (0..partitions).filter(move |number| share.owns(*number) == own)
     }
 
-    async fn subscribe(&self, number: u16) -> Result<Subscribed, PartitionError> {
+    async fn subscribe(&self, number: u16, prefetch: &Prefetch) -> Result<Subscribed, PartitionError> {
         let (synchronizer, holdings) = (Arc::clone(&self.instance.synchronizer), Arc::clone(&self.instance.holdings));
-        Partition::subscribe(number, &self.consuming, self.dead_letters.clone(), synchronizer, holdings).await
+        Partition::subscribe(number, &self.consuming, self.dead_letters.clone(), synchronizer, holdings, prefetch).await
     }
 
-    /// Runs a partition, and stands by for it again after it was given back.
+    /// Runs a partition, and subscribes to it again after it was given back, or for another number of deliveries.
     async fn attend(
         self: Arc<Self>,
         mut subscribed: Subscribed,
         stop: CancellationToken,
     ) -> Result<(), PartitionError> {
+        let mut prefetch = Prefetch::default();
         loop {
             let (partition, intake) = subscribed;
             // Boxed: it holds a batch.
-            Box::pin(partition.run(intake, &stop)).await?;
+            Box::pin(partition.run(intake, &mut prefetch, &stop)).await?;
             if stop.is_cancelled() {
                 return Ok(());
             }
             let number = partition.number();
             drop(partition);
-            subscribed = in_time(SETUP, self.subscribe(number)).await?;
+            subscribed = in_time(SETUP, self.subscribe(number, &prefetch)).await?;
         }
     }
 
     async fn stand_by(self: Arc<Self>, number: u16, stop: CancellationToken) -> Result<(), PartitionError> {
         tokio::select! { () = stop.cancelled() => return Ok(()), () = tokio::time::sleep(STANDBY) => {} }
-        let subscribed = in_time(SETUP, self.subscribe(number)).await?;
+        let subscribed = in_time(SETUP, self.subscribe(number, &Prefetch::default())).await?;
         self.attend(subscribed, stop).await
     }
 

@@ -11,10 +11,9 @@ mod progress;
 mod record;
 mod repair;
 mod report;
-mod selection;
 mod settling;
-mod shelves;
 mod sides;
+mod spill;
 mod survey;
 
 use std::io::Write;
@@ -26,18 +25,17 @@ use shared::DocumentType;
 use shared::index::{self, Index};
 use shared::settings::{MongoDbSettings, QdrantSettings, SettingsError};
 use shared::shutdown::CancellationToken;
+use source::{SelectionSettings, Source};
 
 use crate::command_error::CommandError;
 use crate::patience::Patience;
 use crate::qdrant_store::QdrantStore;
 use crate::service::fingerprint;
-use crate::source::Source;
 use documents::Documents;
 use history::History;
 use progress::Progress;
 use repair::Repair;
 use report::Report;
-use selection::SelectionSettings;
 use settling::Differences;
 use sides::Sides;
 use survey::Survey;
@@ -123,7 +121,7 @@ fn still<W: Write>(report: &mut Report<'_, W>, left: &Differences) -> Result<(),
 }
 
 async fn sides(settings: &VerifySettings) -> Result<Sides, CommandError> {
-    let (source, selection) = (Source::new(&settings.mongodb).await?, settings.selection.parse()?);
+    let (source, selections) = (Source::new(&settings.mongodb, "consumer").await?, settings.selection.selections()?);
     let qdrant = index::client(&settings.qdrant)?;
     let index = Index::live(&qdrant).await?;
     let meta = index.meta(&qdrant).await?;
@@ -135,7 +133,7 @@ async fn sides(settings: &VerifySettings) -> Result<Sides, CommandError> {
         let problem = format!("the index holds {bound}, not {ours}");
         return Err(SettingsError::new("MONGODB_DATABASE", problem).into());
     }
-    let documents = Documents::new(source, selection);
+    let documents = Documents::new(source, selections);
     Ok(Sides { documents, store, patience, fingerprint: fingerprint(&meta) })
 }
 

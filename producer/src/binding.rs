@@ -10,7 +10,8 @@ use mongodb::options::ReturnDocument;
 use shared::settings::SettingsError;
 
 use crate::error::ProducerError;
-use crate::source::{Source, answer};
+use crate::server::answer;
+use source::Source;
 
 /// Records that this database relays to this virtual host, or compares it with the recorded one: once it is there, and
 /// before anything is published.

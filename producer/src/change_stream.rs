@@ -19,9 +19,10 @@ use crate::fragments::Fragments;
 use crate::mapping::MapError;
 use crate::position::Position;
 use crate::raw_change::RawChange;
-use crate::source::{Source, answer};
+use crate::server::answer;
 use crate::stream_query::{Shape, StreamQuery};
 use crate::telemetry;
+use source::Source;
 
 /// Events in a batch. Without a limit a backlog comes in pieces of 16 MB, of which several are held at a time.
 const BATCH: u32 = 1000;

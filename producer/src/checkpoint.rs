@@ -15,9 +15,10 @@ use uuid::Uuid;
 
 use crate::error::{ProducerError, is_duplicate_key};
 use crate::position::Position;
+use crate::server::answer;
 use crate::snapshot::{Scope, Snapshot};
-use crate::source::{Source, answer};
 use crate::window::Mark;
+use source::Source;
 
 /// What is known to be relayed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -138,7 +139,10 @@ impl CheckpointStore {
     pub(crate) async fn estimate(&self, snapshots: &mut [Snapshot]) -> Result<(), ProducerError> {
         for snapshot in snapshots {
             snapshot.estimated = match &snapshot.scope {
-                Scope::Whole => Some(self.source.count(snapshot.document_type.as_str()).await?),
+                Scope::Whole => {
+                    let rows = self.source.database().collection::<Document>(snapshot.document_type.as_str());
+                    Some(answer(rows.estimated_document_count().into_future()).await?)
+                }
                 Scope::Keys(keys) => Some(keys.len() as u64),
                 Scope::Filter(_) => None,
             };

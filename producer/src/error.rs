@@ -1,9 +1,10 @@
 //! What can go wrong, and what is done about it: one table.
 
-use mongodb::error::{ErrorKind, WriteFailure};
+use mongodb::error::ErrorKind;
 use shared::body::EncodeError;
 use shared::health::HealthError;
 use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
+use source::{SourceError, code, is_history_lost, plain};
 
 use crate::mapping::MapError;
 
@@ -81,6 +82,16 @@ pub enum ProducerError {
     Store(#[from] bson::error::Error),
 }
 
+impl From<SourceError> for ProducerError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Settings(error) => error.into(),
+            SourceError::MongoDb(error) => error.into(),
+            SourceError::Silent(waited) => Self::MongoDbTimeout(waited),
+        }
+    }
+}
+
 /// What the supervisor does about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -146,10 +157,6 @@ pub(crate) enum StreamFault {
     StageUnknown,
 }
 
-/// MongoDB's codes for a position that the oplog no longer holds or never held: ChangeStreamHistoryLost,
-/// ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost; and those for a token that no server can decode:
-/// FailedToParse, Overflow, 50811.
-const HISTORY_LOST: [i32; 7] = [286, 280, 260, 136, 9, 15, 50811];
 /// MongoDB's codes for an event that it cannot send: BSONObjectTooLarge; a resume token over 16 MB; a piece of a split event
 /// that is still too large.
 const EVENT_TOO_LARGE: [i32; 3] = [10334, 16493, 7_182_500];
@@ -165,8 +172,7 @@ pub(crate) fn stream_fault(error: &mongodb::error::Error) -> StreamFault {
     match code(error) {
         Some(code) if EVENT_TOO_LARGE.contains(&code) => StreamFault::EventTooLarge,
         Some(STAGE_UNKNOWN) => StreamFault::StageUnknown,
-        Some(code) if HISTORY_LOST.contains(&code) => StreamFault::HistoryLost,
-        _ if error.contains_label("NonResumableChangeStreamError") => StreamFault::HistoryLost,
+        _ if is_history_lost(error) => StreamFault::HistoryLost,
         _ => StreamFault::Passing,
     }
 }
@@ -186,24 +192,6 @@ pub(crate) fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-fn code(error: &mongodb::error::Error) -> Option<i32> {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => Some(command.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
-        _ => None,
-    }
-}
-
-/// The driver's error without its inner workings.
-fn plain(error: &mongodb::error::Error) -> String {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => format!("{} ({} {})", command.message, command.code, command.code_name),
-        // The topology behind it fills a screen.
-        ErrorKind::ServerSelection { message, .. } => message.split(" Topology:").next().unwrap_or_default().to_owned(),
-        kind => kind.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,9 +204,7 @@ mod tests {
 
     #[test]
     fn lost_history_and_large_events_are_told_from_what_passes() {
-        for code in HISTORY_LOST {
-            assert_eq!(stream_fault(&server_error(code)), StreamFault::HistoryLost, "{code}");
-        }
+        assert_eq!(stream_fault(&server_error(286)), StreamFault::HistoryLost);
         for code in [13, 43, 91, 189, 10107, 11600] {
             assert_eq!(stream_fault(&server_error(code)), StreamFault::Passing, "{code}");
         }
@@ -239,11 +225,5 @@ mod tests {
         for error in [ProducerError::ReaderEnded, ProducerError::MongoDb(server_error(91)), timeout] {
             assert_eq!(error.verdict(), Verdict::Transient, "{error}");
         }
-    }
-
-    #[test]
-    fn an_error_is_one_line() {
-        let text = ProducerError::MongoDb(server_error(91)).to_string();
-        assert_eq!(text, "MongoDB: text (91 Some)");
     }
 }

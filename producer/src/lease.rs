@@ -15,7 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::checkpoint;
 use crate::error::{ProducerError, is_duplicate_key};
 use crate::holder::Holder;
-use crate::source::{Source, answer};
+use crate::server::answer;
+use source::Source;
 
 /// How long a lease holds without renewal.
 const TTL: Duration = Duration::from_secs(3);

@@ -11,8 +11,8 @@ use crate::change_order::ChangeOrder;
 use crate::document_id::{FaultyId, IdFault, identify};
 use crate::extended_json;
 use crate::raw_change::{MalformedChange, RawChange};
-use crate::selection::{Selection, Selections};
 use crate::snapshot::Snapshot;
+use source::{Selection, Selections};
 
 /// One consequence of a change. They are to be taken in order.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,8 +9,9 @@ use mongodb::Collection;
 
 use crate::error::{ProducerError, is_unauthorized};
 use crate::position::Position;
-use crate::source::{Source, answer};
+use crate::server::answer;
 use crate::telemetry;
+use source::Source;
 
 /// How often the oplog is looked at.
 const PACE: Duration = Duration::from_secs(30);

@@ -6,7 +6,8 @@ use mongodb::options::ReturnDocument;
 use shared::settings::SettingsError;
 
 use crate::error::ProducerError;
-use crate::source::{Source, answer};
+use crate::server::answer;
+use source::Source;
 
 /// Records the number, or compares it with the recorded one.
 ///

@@ -2,6 +2,7 @@
 
 use bson::{RawDocument, RawDocumentBuf, Timestamp};
 use serde::{Deserialize, Serialize};
+use source::time_of;
 
 /// Where to read on. As a document: `{token: {…}}` or `{operation_time: Timestamp}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,29 +20,12 @@ impl Position {
         Self::Token(token.to_owned())
     }
 
-    /// Its time, in seconds since the epoch. A token's text begins with a clusterTime as MongoDB's KeyString has it:
-    /// `82`, then eight hexadecimal digits of seconds. None for a token of another make.
+    /// Its time, in seconds since the epoch. None for a token of an unknown make.
     pub(crate) fn seconds(&self) -> Option<u32> {
-        match self {
-            Self::OperationTime(time) => Some(time.time),
-            Self::Token(token) => {
-                let text = token.get_str("_data").ok()?.strip_prefix("82")?;
-                u32::from_str_radix(text.get(..8)?, 16).ok()
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bson::rawdoc;
-
-    #[test]
-    fn a_token_tells_its_time() {
-        let seconds = |data: &str| Position::Token(rawdoc! {"_data": data}).seconds();
-        assert_eq!(seconds("826A72C0D7000000012B0229296E04"), Some(0x6A72_C0D7));
-        assert_eq!((seconds("82FFFF"), seconds("xyz"), seconds("")), (None, None, None));
-        assert_eq!(Position::OperationTime(Timestamp { time: 7, increment: 1 }).seconds(), Some(7));
+        let time = match self {
+            Self::OperationTime(time) => Some(*time),
+            Self::Token(token) => time_of(token),
+        };
+        time.map(|time| time.time)
     }
 }

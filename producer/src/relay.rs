@@ -13,12 +13,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::binding;
 use crate::checkpointer::Checkpointer;
+use crate::console::Console;
 use crate::error::{ProducerError, Verdict};
 use crate::intake::{Intake, Next};
 use crate::lease::Lease;
 use crate::mapping::{Mapped, Mapper};
 use crate::message::Message;
-use crate::narration::Narration;
 use crate::oplog::OplogWatch;
 use crate::publisher::{Answer, Publisher};
 use crate::raw_change::RawChange;
@@ -27,10 +27,10 @@ use crate::snapshot::Snapshot;
 use crate::snapshot_queue::{SnapshotQueue, Taken};
 use crate::snapshot_reader::Row;
 use crate::snapshot_report::SnapshotReport;
-use crate::source::Source;
 use crate::telemetry;
-use crate::vigil::{Sight, Vigil};
+use crate::watchdog::{Sight, Watchdog};
 use crate::window::{Mark, Window};
+use source::Source;
 
 /// How often gauges are set, refused lanes tried again, and due snapshots begun.
 const TICK: Duration = Duration::from_millis(250);
@@ -46,9 +46,9 @@ pub(crate) struct Relay {
     pub(crate) broker: AMQPUri,
     pub(crate) partitions: u16,
     pub(crate) source: Source,
-    pub(crate) vigil: Vigil,
+    pub(crate) watchdog: Watchdog,
     pub(crate) oplog: Arc<OplogWatch>,
-    pub(crate) narration: Narration,
+    pub(crate) console: Console,
     pub(crate) lease: Lease,
     pub(crate) intake: Intake,
     pub(crate) snapshots: SnapshotQueue,
@@ -74,7 +74,7 @@ impl Relay {
                 return Err(error);
             }
             tracing::warn!(%error, in_flight = self.window.len(), "connection lost; replaying from the first unconfirmed");
-            self.vigil.disconnected(&error);
+            self.watchdog.disconnected(&error);
             self.window.rewind();
             telemetry::broker_reconnected();
             self.meanwhile(backoff.wait_after(begun, LASTING, shutdown)).await?;
@@ -109,7 +109,7 @@ impl Relay {
         // another producer ends here.
         self.lease.renew().await?;
         binding::agree(&self.source, &self.broker).await?;
-        self.vigil.connected();
+        self.watchdog.connected();
         self.relay(&mut publisher, shutdown).await?;
         self.drain(&mut publisher).await?;
         publisher.close().await;
@@ -180,7 +180,7 @@ impl Relay {
     }
 
     fn settle(&mut self, answers: Vec<Answer>) -> Result<(), ProducerError> {
-        self.vigil.answered();
+        self.watchdog.answered();
         for answer in answers {
             match answer {
                 Answer::Confirmed(number) => {
@@ -188,7 +188,7 @@ impl Relay {
                         tracing::trace!(target: "stage", "confirm");
                         self.moved |= message.happened.is_some();
                         observe_confirmed(&message);
-                        self.narration.confirmed(&message);
+                        self.console.confirmed(&message);
                     }
                 }
                 Answer::Nacked(number) => {
@@ -272,7 +272,7 @@ impl Relay {
 
     fn push_message(&mut self, message: Message) {
         telemetry::relayed();
-        self.narration.relayed(&message);
+        self.console.relayed(&message);
         self.window.push(message);
     }
 
@@ -281,7 +281,7 @@ impl Relay {
         let refused = self.window.refused_lanes();
         let all_answered = publisher.all_answered();
         let unstored = self.checkpointer.unstored();
-        self.vigil
+        self.watchdog
             .look(Sight { blocked: publisher.blocked(), all_answered, refused: &refused, unstored }, Instant::now());
         self.observe();
         match self.checkpointer.begin_requested().await {

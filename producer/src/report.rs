@@ -1,12 +1,13 @@
 //! What a person can see of the relay from outside, and the reset.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{Write, stdout};
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc};
 use indicatif::{HumanCount, HumanDuration};
 use mongodb::Collection;
+use shared::Output;
 use shared::settings::MongoDbSettings;
 
 use crate::checkpoint::{self, StoredCheckpoint};
@@ -14,15 +15,15 @@ use crate::error::ProducerError;
 use crate::extended_json;
 use crate::oplog::OplogWindow;
 use crate::position::Position;
+use crate::server::answer;
 use crate::snapshot::Snapshot;
 use crate::snapshot_report::Pace;
-use crate::source::{Source, answer};
+use source::Source;
 
 /// A line for whoever reads along; the work does not end with the reader.
 pub fn say(line: impl Display) {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => tracing::warn!(%error, "not said"),
-        _ => {}
+    if let Err(error) = writeln!(Output::of(stdout()), "{line}") {
+        tracing::warn!(%error, "not said");
     }
 }
 
@@ -31,7 +32,7 @@ pub fn say(line: impl Display) {
 /// # Errors
 /// MongoDB cannot be reached.
 pub async fn status(settings: &MongoDbSettings) -> Result<String, ProducerError> {
-    let source = Source::new(settings).await?;
+    let source = Source::new(settings, "producer").await?;
     let stored = checkpoint::read(&source).await?;
     let lease = lease(&source).await?;
     let oplog = OplogWindow::read(&source).await?;
@@ -46,7 +47,7 @@ pub async fn status(settings: &MongoDbSettings) -> Result<String, ProducerError>
 /// # Errors
 /// MongoDB cannot be reached.
 pub async fn show_checkpoint(settings: &MongoDbSettings) -> Result<String, ProducerError> {
-    let source = Source::new(settings).await?;
+    let source = Source::new(settings, "producer").await?;
     let checkpoints: Collection<Document> = source.records("checkpoints");
     let stored = answer(checkpoints.find_one(doc! {"_id": source.name()}).into_future()).await?;
     Ok(stored.map_or("no checkpoint".into(), |stored| format!("{:#}", extended_json::value(Bson::Document(stored)))))
@@ -58,7 +59,7 @@ pub async fn show_checkpoint(settings: &MongoDbSettings) -> Result<String, Produ
 /// # Errors
 /// MongoDB cannot be reached, or a producer is at work.
 pub async fn reset_checkpoint(settings: &MongoDbSettings, force: bool) -> Result<String, ProducerError> {
-    let source = Source::new(settings).await?;
+    let source = Source::new(settings, "producer").await?;
     if !force && let Some(holder) = at_work(&source).await? {
         return Err(ProducerError::AtWork(holder));
     }

@@ -10,8 +10,9 @@ use crate::error::ProducerError;
 use crate::holder::Holder;
 use crate::report::{self, say};
 use crate::resync_wait;
+use crate::server::answer;
 use crate::snapshot_rows;
-use crate::source::{Source, answer};
+use source::Source;
 
 /// What is to be relayed anew.
 #[derive(Debug, Clone, Args)]
@@ -38,7 +39,7 @@ pub struct ResyncSettings {
 /// A wrong setting, MongoDB cannot be reached, or the producer refuses.
 pub async fn resync(settings: &ResyncSettings) -> Result<(), ProducerError> {
     settings.check()?;
-    let source = Source::new(&settings.mongodb).await?;
+    let source = Source::new(&settings.mongodb, "producer").await?;
     let requests = settings.requests(&source).await?;
     answer(source.records::<ResyncRequest>(REQUESTS).insert_many(&requests).into_future()).await?;
     say(format_args!("requested: {}", titles(&requests).join(", ")));

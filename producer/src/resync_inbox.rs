@@ -13,8 +13,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::error::ProducerError;
+use crate::server::answer;
 use crate::snapshot_rows::{filter, try_filter};
-use crate::source::{Source, answer};
+use source::Source;
 
 /// How often it is looked.
 const PACE: Duration = Duration::from_secs(1);

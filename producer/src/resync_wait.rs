@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep};
 use crate::checkpoint;
 use crate::error::{ProducerError, Verdict};
 use crate::report::say;
+use crate::server::answer;
 use crate::snapshot::{Snapshot, SnapshotKey};
-use crate::source::{Source, answer};
+use source::Source;
 
 /// How often it is looked.
 const PACE: Duration = Duration::from_millis(250);

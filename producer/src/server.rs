@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use bson::{Document, doc};
+use shared::settings::SettingsError;
+use source::Source;
 
 use crate::error::ProducerError;
-use crate::source::{Source, answer};
+
+/// Longest wait for the answer to a single command.
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The oldest version whose change streams are as the relay expects: `wallTime`, and `startAfter` for every token.
 const OLDEST: (i64, i64) = (6, 0);
@@ -52,6 +58,26 @@ impl Server {
     }
 }
 
+/// Waits for the answer to a command, but not for ever.
+pub(crate) async fn answer<T>(command: impl Future<Output = mongodb::error::Result<T>>) -> Result<T, ProducerError> {
+    Ok(source::answer(COMMAND_TIMEOUT, command).await?)
+}
+
+/// Refuses what has no change streams, or another order than a single replica set's.
+pub(crate) async fn require_replica_set(source: &Source) -> Result<(), ProducerError> {
+    let hello = answer(source.client().database("admin").run_command(doc! {"hello": 1}).into_future()).await?;
+    refusal(&hello).map_or(Ok(()), |problem| Err(SettingsError::new("MONGODB_URI", problem).into()))
+}
+
+fn refusal(hello: &Document) -> Option<&'static str> {
+    if hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid") {
+        return Some("leads to mongos; a replica set is needed");
+    }
+    // A member that is not yet initiated has no setName, but will.
+    let member = hello.contains_key("setName") || hello.contains_key("isreplicaset");
+    (!member).then_some("leads to a standalone server; change streams need a replica set (mongod --replSet)")
+}
+
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let large = if self.splits_large_events() { "sent in pieces" } else { "fetched by key" };
@@ -77,6 +103,14 @@ mod tests {
             assert!(!server(numbers).splits_large_events(), "{numbers:?}");
         }
         assert!(server([5, 0, 31]).is_too_old() && !server([6, 0, 0]).is_too_old());
+    }
+
+    #[test]
+    fn only_replica_sets_are_accepted() {
+        assert_eq!(refusal(&doc! {"setName": "rs1"}), None);
+        assert_eq!(refusal(&doc! {"isreplicaset": true}), None);
+        assert!(refusal(&doc! {"msg": "isdbgrid"}).unwrap().contains("mongos"));
+        assert!(refusal(&doc! {"isWritablePrimary": true}).unwrap().contains("standalone"));
     }
 
     #[test]

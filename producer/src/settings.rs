@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use shared::DocumentType;
 use shared::settings::{MongoDbSettings, RabbitMqSettings, SettingsError};
-
-use crate::selection::Selections;
+use source::SelectionSettings;
 
 /// Settings of `producer run`.
 #[derive(Debug, Clone, Args)]
@@ -29,12 +28,9 @@ pub struct Settings {
     /// Collections to relay, separated by commas
     #[arg(long, env = "TYPES", value_delimiter = ',', default_value = "users,articles,posts,repositories")]
     pub types: Vec<DocumentType>,
-    /// Which documents to relay, as JSON: a MongoDB filter by type, such as {"posts": {"platform": "linkedin"}}
-    #[arg(long, env = "FILTER", value_name = "JSON")]
-    pub filter: Option<String>,
-    /// Fields to leave out, as type.path, separated by commas, such as posts.image,articles.content.raw
-    #[arg(long, env = "EXCLUDE_FIELDS", value_delimiter = ',', value_name = "FIELDS")]
-    pub exclude_fields: Vec<String>,
+    /// What of them.
+    #[command(flatten)]
+    pub selection: SelectionSettings,
     /// Most messages published and not yet confirmed, 1 to 100000
     #[arg(long, env = "PRODUCER_WINDOW_EVENTS", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub producer_window_events: u32,
@@ -47,16 +43,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What is relayed of each type.
-    pub(crate) fn selections(&self) -> Result<Selections, SettingsError> {
-        Selections::parse(self.filter.as_deref(), &self.exclude_fields)
-    }
-
     /// Finds what is wrong without asking a server.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         self.mongodb.uri()?;
         self.rabbitmq.uri()?;
-        self.selections()?;
+        self.selection.selections()?;
         Ok(())
     }
 }

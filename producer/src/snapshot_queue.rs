@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::error::ProducerError;
 use crate::snapshot::{Copied, Snapshot, SnapshotKey};
 use crate::snapshot_reader::{Page, Row, SnapshotReader};
-use crate::source::Source;
+use source::Source;
 
 /// Pages of a type read ahead.
 const READ_AHEAD: usize = 1;

@@ -17,7 +17,7 @@ use crate::error::ProducerError;
 use crate::resync_inbox::refuse;
 use crate::snapshot::{Copied, Scope, Snapshot};
 use crate::snapshot_rows::{Batches, Rows, refuses_filter};
-use crate::source::Source;
+use source::Source;
 
 /// Most rows in a page.
 const PAGE_ROWS: u32 = 1000;

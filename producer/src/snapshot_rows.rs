@@ -14,8 +14,9 @@ use tokio::time::timeout;
 
 use crate::boundary::Boundary;
 use crate::error::ProducerError;
+use crate::server::answer;
 use crate::snapshot::{Scope, Snapshot};
-use crate::source::{Source, answer};
+use source::Source;
 
 /// Longest wait for a batch. A filter that matches little reads much for it.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,27 +12,27 @@ use tokio::time::Instant;
 use crate::change_stream::ChangeStream;
 use crate::checkpoint::CheckpointStore;
 use crate::checkpointer::Checkpointer;
+use crate::console::Console;
 use crate::error::{ProducerError, Verdict};
 use crate::holder::Holder;
 use crate::intake::Intake;
 use crate::lease::{self, Lease};
 use crate::mapping::Mapper;
-use crate::narration::Narration;
 use crate::oplog::OplogWatch;
 use crate::partitions;
 use crate::position::Position;
 use crate::relay::Relay;
 use crate::resync_inbox::ResyncInbox;
-use crate::server::Server;
+use crate::server::{Server, require_replica_set};
 use crate::service::PARTS;
 use crate::settings::{HistoryLostPolicy, Settings, SnapshotPolicy};
 use crate::snapshot_queue::SnapshotQueue;
 use crate::snapshot_report::SnapshotReport;
-use crate::source::Source;
 use crate::stream_query::StreamQuery;
 use crate::telemetry;
-use crate::vigil::Vigil;
+use crate::watchdog::Watchdog;
 use crate::window::Window;
+use source::Source;
 
 /// Resyncs without a change relayed in between before we give up.
 const RESYNCS_IN_VAIN: u32 = 2;
@@ -69,7 +69,7 @@ async fn connect(
     let mut backoff = Backoff::default();
     loop {
         let prepared = tokio::select! {
-            prepared = Source::new(settings) => prepared,
+            prepared = Source::new(settings, "producer") => prepared.map_err(ProducerError::from),
             () = shutdown.cancelled() => return Ok(None),
         };
         match prepared {
@@ -124,7 +124,7 @@ impl Supervisor {
     /// What has to be known before a turn, and the lease.
     async fn prepare(&self) -> Result<(Server, Lease), ProducerError> {
         self.readiness.set_down("lease", "asking for it");
-        self.source.require_replica_set().await?;
+        require_replica_set(&self.source).await?;
         let server = Server::probe(&self.source).await?;
         if server.is_too_old() {
             return Err(SettingsError::new("MONGODB_URI", format!("leads to {server}; 6.0 or newer is needed")).into());
@@ -142,13 +142,13 @@ impl Supervisor {
     }
 
     async fn take_office(&mut self, lease: Lease) -> Result<Relay, ProducerError> {
-        let vigil = Vigil::new(self.readiness.clone());
+        let watchdog = Watchdog::new(self.readiness.clone());
         self.readiness.set_down("stream", "opening");
         self.readiness.set_up("snapshot");
         self.readiness.set_up("lease");
         let (store, progress) = CheckpointStore::claim(&self.source, lease.epoch()).await?;
         let mut checkpointer = Checkpointer::new(store, progress);
-        let selections = self.settings.selections()?;
+        let selections = self.settings.selection.selections()?;
         let chosen_anew = checkpointer.select(selections.fingerprints());
         let position = self.begin(&mut checkpointer, &chosen_anew).await?;
         self.resync = false;
@@ -164,9 +164,9 @@ impl Supervisor {
             broker: settings.rabbitmq.uri()?,
             partitions: settings.rabbitmq.partitions,
             source: self.source.clone(),
-            vigil,
+            watchdog,
             oplog: Arc::clone(&self.oplog),
-            narration: Narration::new(settings.show_changes),
+            console: Console::new(settings.show_changes),
             lease,
             intake: Intake::open(stream, position),
             snapshots: SnapshotQueue::new(

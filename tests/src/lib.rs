@@ -14,9 +14,11 @@ pub mod model;
 mod servers;
 mod service;
 pub mod text;
+mod watched_store;
 mod world;
 
 pub use audit::{Audit, audit};
 pub use deadline::{eventually, eventually_within};
 pub use servers::{TestQdrant, embedder, embedding_environment, installation, mongodb, qdrant, rabbitmq};
+pub use watched_store::{Call, Page, Watch, WatchedStore};
 pub use world::{World, binary, programs};

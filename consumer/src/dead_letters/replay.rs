@@ -7,12 +7,13 @@ use std::io::Write;
 use lapin::types::DeliveryTag;
 use shared::resync::{DocumentKey, ResyncRequest};
 use shared::{DocumentType, Subject};
+use source::Source;
 
 use super::letter::{Letter, plain};
 use super::mailbox::Mailbox;
 use super::selection::Selection;
 use crate::command_error::CommandError;
-use crate::source::{Source, requester};
+use crate::requests::{request, requester};
 
 /// Requests a resync of every document that the selected letters are about, and removes a letter only once a majority
 /// of MongoDB holds the request for its document. False: some letter stays.
@@ -45,7 +46,7 @@ pub(super) async fn replay(
         .into_iter()
         .flat_map(|(document_type, keys)| ResyncRequest::of_keys(source.name(), document_type, keys, &by))
         .collect();
-    source.request(&requests).await?;
+    request(source, &requests).await?;
     for letter in &replayed {
         mailbox.remove(*letter).await?;
     }

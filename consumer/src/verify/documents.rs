@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
+use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
 use futures_util::{Stream, TryStreamExt};
 use mongodb::Cursor;
 use shared::{DocumentType, Identity, Revision};
+use source::{Selections, Source};
 
-use super::expected::{Expected, expected, identity_of};
-use super::selection::Selection;
+use super::expected::{Expected, Sighting, sighting};
 use crate::command_error::CommandError;
-use crate::source::{Source, answered, answers};
+use crate::requests::{answered, answers, clock};
 
 /// Documents that are cleaned in one go.
 const PAGE: usize = 128;
@@ -19,16 +20,13 @@ const PAGE: usize = 128;
 /// The documents of one database that the producer relays.
 pub(super) struct Documents {
     source: Source,
-    selection: Selection,
+    selections: Arc<Selections>,
 }
-
-/// A document as the index should know it; no identity where its `_id` makes none.
-pub(super) type Sighting = (Option<Identity>, Expected);
 
 impl Documents {
     /// Those of `source` that the producer's settings select.
-    pub(super) fn new(source: Source, selection: Selection) -> Self {
-        Self { source, selection }
+    pub(super) fn new(source: Source, selections: Selections) -> Self {
+        Self { source, selections: Arc::new(selections) }
     }
 
     /// The database.
@@ -50,7 +48,8 @@ impl Documents {
         let cursor = self.find(document_type, doc! {}).await?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pages = answers(cursor).try_chunks(PAGE).map_err(|error| error.1);
-        Ok(pages.map_ok(move |page| sighted(document_type, page)).try_buffered(cores))
+        let selections = Arc::clone(&self.selections);
+        Ok(pages.map_ok(move |page| sighted(document_type, page, Arc::clone(&selections))).try_buffered(cores))
     }
 
     /// What the index should say of these documents; those that are not there are not in the answer.
@@ -64,7 +63,7 @@ impl Documents {
             }
             let documents = self.find(document_type, doc! {"_id": {"$in": ids}}).await?;
             let documents: Vec<RawDocumentBuf> = answers(documents).try_collect().await?;
-            let sighted = sighted(document_type, documents).await?;
+            let sighted = sighted(document_type, documents, Arc::clone(&self.selections)).await?;
             found.extend(sighted.into_iter().filter_map(|(identity, expected)| Some((identity?, expected))));
         }
         Ok(found)
@@ -72,31 +71,25 @@ impl Documents {
 
     /// A revision that no change which was made before this call exceeds.
     pub(super) async fn clock(&self) -> Result<Revision, CommandError> {
-        let time = self.source.clock().await?;
+        let time = clock(&self.source).await?;
         let revision = Revision::new(time.time, time.increment, Revision::MAX_INDEX);
         revision.map_err(|error| CommandError::Refused(error.to_string()))
     }
 
-    async fn find(&self, document_type: DocumentType, also: Document) -> Result<Cursor<RawDocumentBuf>, CommandError> {
+    async fn find(&self, document_type: DocumentType, of: Document) -> Result<Cursor<RawDocumentBuf>, CommandError> {
         let collection = self.source.database().collection::<RawDocumentBuf>(document_type.as_str());
-        let mut find = collection.find(self.selection.filter(document_type, also)).batch_size(PAGE as u32);
-        if let Some(projection) = self.selection.projection(document_type) {
-            find = find.projection(projection);
-        }
-        answered(find.into_future()).await
+        answered(collection.find(of).batch_size(PAGE as u32).into_future()).await
     }
 }
 
-async fn sighted(document_type: DocumentType, page: Vec<RawDocumentBuf>) -> Result<Vec<Sighting>, CommandError> {
+async fn sighted(
+    document_type: DocumentType,
+    page: Vec<RawDocumentBuf>,
+    selections: Arc<Selections>,
+) -> Result<Vec<Sighting>, CommandError> {
     let clean = move || {
-        let sighting = |document: &RawDocumentBuf| match identity_of(document_type, document) {
-            Some(identity) => {
-                let expected = expected(&identity, document);
-                (Some(identity), expected)
-            }
-            None => (None, Expected::Unindexable),
-        };
-        page.iter().map(sighting).collect()
+        let selection = selections.of(document_type);
+        page.iter().filter_map(|document| sighting(document_type, document, selection)).collect()
     };
     Ok(tokio::task::spawn_blocking(clean).await.map_err(std::io::Error::other)?)
 }

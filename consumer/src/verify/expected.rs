@@ -2,9 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bson::{Bson, RawDocument};
+use bson::{Bson, Document, RawDocument};
 use serde::{Deserialize, Serialize};
-use shared::{DocumentType, Identity, UnsupportedId, extended_json};
+use shared::{DocumentType, Identity, extended_json};
+use source::Selection;
 
 use crate::clean::{author, clean};
 
@@ -25,12 +26,32 @@ pub(super) enum Expected {
     Unindexable,
 }
 
-/// Cleans as the consumer does, on the same form of the document that travels to it. Long for long documents: not for
-/// the runtime's threads.
-pub(super) fn expected(identity: &Identity, document: &RawDocument) -> Expected {
-    let Ok(document) = extended_json::read(document).map(extended_json::document) else {
-        return Expected::Unindexable;
-    };
+/// A document as the index should know it; no identity where its `_id` makes none.
+pub(super) type Sighting = (Option<Identity>, Expected);
+
+/// What the index should know of a document; nothing where it is not relayed. Long for long documents: not for the
+/// runtime's threads.
+pub(super) fn sighting(
+    document_type: DocumentType,
+    raw: &RawDocument,
+    selection: Option<&Selection>,
+) -> Option<Sighting> {
+    let identity = identity_of(document_type, raw);
+    let Ok(mut document) = extended_json::read(raw) else { return Some((identity, Expected::Unindexable)) };
+    if let Some(selection) = selection {
+        if !selection.admits(&document) {
+            return None;
+        }
+        selection.trim(&mut document);
+    }
+    // Without an identity it is a dead letter of the producer.
+    let expected = identity.as_ref().map_or(Expected::Unindexable, |identity| expected(identity, document));
+    Some((identity, expected))
+}
+
+/// Cleans as the consumer does, on the same form of the document that travels to it.
+fn expected(identity: &Identity, document: Document) -> Expected {
+    let document = extended_json::document(document);
     let cleaned = || match identity.document_type {
         DocumentType::Users => {
             let name = author(&document).ok()?;
@@ -44,27 +65,25 @@ pub(super) fn expected(identity: &Identity, document: &RawDocument) -> Expected 
     catch_unwind(AssertUnwindSafe(cleaned)).ok().flatten().unwrap_or(Expected::Unindexable)
 }
 
-/// The identity of a document; none where its `_id` makes none, which is a dead letter of the producer.
-pub(super) fn identity_of(document_type: DocumentType, document: &RawDocument) -> Option<Identity> {
+fn identity_of(document_type: DocumentType, document: &RawDocument) -> Option<Identity> {
     let id = document.get("_id").ok().flatten()?;
-    let identity: Result<Identity, UnsupportedId> = Identity::of(document_type, &Bson::try_from(id).ok()?);
-    identity.ok()
+    Identity::of(document_type, &Bson::try_from(id).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bson::rawdoc;
+    use bson::doc;
     use shared::IdKind;
 
-    fn of(document_type: DocumentType, document: &RawDocument) -> Expected {
-        expected(&Identity { document_type, id_kind: IdKind::Int, entry_id: "1".into() }, document)
+    fn of(document_type: DocumentType, document: &Document) -> Expected {
+        expected(&Identity { document_type, id_kind: IdKind::Int, entry_id: "1".into() }, document.clone())
     }
 
     #[test]
     fn equal_content_is_expected_alike_and_other_content_otherwise() {
-        let post = |text: &str| of(DocumentType::Posts, &rawdoc! {"_id": 1, "content": text});
-        let unknown = rawdoc! {"_id": 1, "content": "tides", "likes": 5};
+        let post = |text: &str| of(DocumentType::Posts, &doc! {"_id": 1, "content": text});
+        let unknown = doc! {"_id": 1, "content": "tides", "likes": 5};
         assert_eq!(post("tides"), of(DocumentType::Posts, &unknown), "what is not indexed makes no difference");
         assert_ne!(post("tides"), post("ships"));
         assert!(matches!(post("tides"), Expected::Document { .. }));
@@ -72,15 +91,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_cleaned_is_expected_to_be_in_error() {
-        assert_eq!(of(DocumentType::Posts, &rawdoc! {"_id": 1, "content": 5}), Expected::Unindexable);
+        assert_eq!(of(DocumentType::Posts, &doc! {"_id": 1, "content": 5}), Expected::Unindexable);
         let entry_id = "i".repeat(5_000);
         let long = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id };
-        assert_eq!(expected(&long, &rawdoc! {"content": "tides"}), Expected::Unindexable);
+        assert_eq!(expected(&long, doc! {"content": "tides"}), Expected::Unindexable);
     }
 
     #[test]
     fn a_user_is_expected_by_name() {
         let names = [Some("Ada".into()), None, Some("Ada".into())];
-        assert_eq!(of(DocumentType::Users, &rawdoc! {"_id": 1, "first_name": "Ada"}), Expected::Author { names });
+        assert_eq!(of(DocumentType::Users, &doc! {"_id": 1, "first_name": "Ada"}), Expected::Author { names });
     }
 }

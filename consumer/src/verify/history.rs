@@ -8,9 +8,10 @@ use bson::{Bson, DateTime, Document, Timestamp, doc};
 use serde::Deserialize;
 use shared::settings::SettingsError;
 use shared::{DocumentType, Identity};
+use source::{Source, is_history_lost, time_of};
 
 use crate::command_error::CommandError;
-use crate::source::{Source, answered};
+use crate::requests::{answered, clock};
 
 /// How long the server looks for more before it answers that there is nothing.
 const LOOK: Duration = Duration::from_millis(200);
@@ -49,7 +50,7 @@ impl Namespace {
 /// # Errors
 /// The history does not reach back so far, or MongoDB left.
 pub(super) async fn since(source: &Source, types: &[DocumentType], since: DateTime) -> Result<History, CommandError> {
-    let until = source.clock().await?;
+    let until = clock(source).await?;
     let seconds = u32::try_from(since.timestamp_millis() / 1000).unwrap_or(0);
     let wanted = doc! {"$project": {"operationType": 1, "ns": 1, "to": 1, "documentKey": 1}};
     let database = source.database();
@@ -71,8 +72,8 @@ pub(super) async fn since(source: &Source, types: &[DocumentType], since: DateTi
                 None => {}
             },
             None => {
-                let passed =
-                    changes.resume_token().as_ref().and_then(|token| time_of(&bson::serialize_to_bson(token).ok()?));
+                let token = changes.resume_token();
+                let passed = token.and_then(|token| time_of(&bson::serialize_to_raw_document_buf(&token).ok()?));
                 match passed {
                     Some(passed) if passed >= until => return Ok(History::Changed(changed)),
                     _ if !changes.is_alive() => {
@@ -107,25 +108,12 @@ fn concerns(change: Document, types: &[DocumentType]) -> Result<Option<Concern>,
     })
 }
 
-/// The clusterTime with which a resume token begins: `82`, then seconds and increment, as hexadecimal digits.
-fn time_of(token: &Bson) -> Option<Timestamp> {
-    let data = token.as_document()?.get_str("_data").ok()?;
-    let number = |digits: Option<&str>| u32::from_str_radix(digits?, 16).ok();
-    data.starts_with("82").then_some(())?;
-    Some(Timestamp { time: number(data.get(2..10))?, increment: number(data.get(10..18))? })
-}
-
 fn too_old(error: CommandError, since: DateTime) -> CommandError {
-    /// `ChangeStreamHistoryLost`, `ChangeStreamFatalError`, `OplogOperationUnsupported`, `InvalidResumeToken`.
-    const LOST: [i32; 4] = [286, 280, 50_811, 260];
     match &error {
-        CommandError::MongoDb(failed) => match failed.kind.as_ref() {
-            mongodb::error::ErrorKind::Command(refused) if LOST.contains(&refused.code) => {
-                let problem = format!("MongoDB's history of changes does not reach back to {since}");
-                SettingsError::new("--since", problem).into()
-            }
-            _ => error,
-        },
+        CommandError::MongoDb(failed) if is_history_lost(failed) => {
+            let problem = format!("MongoDB's history of changes does not reach back to {since}");
+            SettingsError::new("--since", problem).into()
+        }
         _ => error,
     }
 }
@@ -157,12 +145,5 @@ mod tests {
         assert_eq!(time("1970-01-01T00:00:01Z").unwrap().timestamp_millis(), 1000);
         assert!((90..92).contains(&ago("90s")) && (7200..7202).contains(&ago("2h")));
         assert!(["yesterday", "5", "h", ""].iter().all(|text| time(text).is_err()));
-    }
-
-    #[test]
-    fn a_token_begins_with_its_time() {
-        let token = Bson::from(doc! {"_data": "826561C1C9000000022B0429296E1404"});
-        assert_eq!(time_of(&token), Some(Timestamp { time: 0x6561_c1c9, increment: 2 }));
-        assert_eq!(time_of(&Bson::from(doc! {"_data": "x"})), None);
     }
 }

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::settling::{Differences, settle};
 use super::sides::Sides;
 use crate::command_error::CommandError;
-use crate::source::{answered, answers, requester};
+use crate::requests::{self, answered, answers, requester};
 
 /// Least time that the producer is given to begin.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ impl Repair {
                 ResyncRequest::of_keys(source.name(), document_type, keys, &by)
             })
             .collect();
-        source.request(&requests).await?;
+        requests::request(source, &requests).await?;
         Ok(Self { requests })
     }
 
@@ -69,7 +69,7 @@ impl Repair {
 async fn refusal(sides: &Sides, requests: &[ResyncRequest]) -> Result<(), CommandError> {
     let ids: Vec<Bson> = requests.iter().map(|request| request.id.to_string().into()).collect();
     let refused = doc! {"_id": {"$in": ids}, "refused": {"$type": "string"}};
-    let collection = sides.documents.source().requests();
+    let collection = requests::waiting(sides.documents.source());
     let found = answered(collection.find(refused.clone()).into_future()).await?;
     let found: Vec<ResyncRequest> = answers(found).try_collect().await?;
     let Some(why) = found.into_iter().find_map(|request| request.refused) else { return Ok(()) };

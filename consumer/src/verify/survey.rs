@@ -16,8 +16,8 @@ use super::difference::{self, Terms};
 use super::expected::Expected;
 use super::progress::Progress;
 use super::record::{Record, Says, chunk, whose};
-use super::shelves::Shelves;
 use super::sides::Sides;
+use super::spill::Spill;
 use crate::command_error::CommandError;
 
 /// What was read, and what of it differs.
@@ -64,13 +64,13 @@ impl Survey {
             total += sides.documents.size(*document_type).await?;
         }
         progress.begin(total);
-        let (mut survey, mut shelves) = (Self::default(), Shelves::new(groups)?);
+        let (mut survey, mut spill) = (Self::default(), Spill::new(groups)?);
         for document_type in types {
-            survey.read_documents(sides, *document_type, &mut shelves, progress).await?;
+            survey.read_documents(sides, *document_type, &mut spill, progress).await?;
         }
         for group in 0..groups {
-            let buckets = (groups > 1).then(|| shelves.buckets(group));
-            let (expected, listed, known) = (shelves.take(group)?, HashMap::new(), HashMap::new());
+            let buckets = (groups > 1).then(|| spill.buckets(group));
+            let (expected, listed, known) = (spill.take(group)?, HashMap::new(), HashMap::new());
             survey.compare(sides, Group { types, buckets, expected, listed, known }, progress).await?;
         }
         Ok(survey)
@@ -80,7 +80,7 @@ impl Survey {
         &mut self,
         sides: &Sides,
         document_type: DocumentType,
-        shelves: &mut Shelves,
+        spill: &mut Spill,
         progress: &Progress,
     ) -> Result<(), CommandError> {
         let mut pages = pin!(sides.documents.all(document_type).await?);
@@ -89,7 +89,7 @@ impl Survey {
             progress.advance(page.len());
             for (identity, expected) in page {
                 match identity {
-                    Some(identity) => shelves.put(&identity, &expected)?,
+                    Some(identity) => spill.put(&identity, &expected)?,
                     None => self.unidentified += 1,
                 }
             }

@@ -3,7 +3,8 @@
 use bson::{Bson, Document, RawDocumentBuf, Uuid, doc, oid::ObjectId};
 use shared::{DocumentType, IdKind, Operation};
 
-use crate::bench::{Bench, PARTITIONS, header};
+use crate::bench::{Bench, PARTITIONS};
+use crate::reader::header;
 
 fn sweeps() -> usize {
     usize::from(PARTITIONS) * DocumentType::ALL.len()

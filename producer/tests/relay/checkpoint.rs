@@ -6,7 +6,9 @@ use bson::{Bson, doc};
 use mongodb::bson::Document;
 use shared::{DocumentType, Identity, Operation};
 
-use crate::bench::{Bench, PARTITIONS, Producer, eventually};
+use crate::bench::{Bench, PARTITIONS};
+use crate::deadline::eventually;
+use crate::process::Producer;
 
 fn partition_of(collection: DocumentType, id: impl Into<Bson>) -> u16 {
     Identity::of(collection, &id.into()).expect("identity").partition(PARTITIONS)

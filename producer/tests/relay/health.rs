@@ -7,9 +7,10 @@ use bson::doc;
 use local::RabbitMq;
 use shared::{DocumentType, Identity, Operation};
 
-use crate::bench::{
-    Bench, PARTITIONS, Producer, eventually, free_address, get, installation, readyz, scripted_mongodb,
-};
+use crate::bench::{Bench, PARTITIONS, installation, scripted_mongodb};
+use crate::deadline::eventually;
+use crate::http::{free_address, get, readyz};
+use crate::process::Producer;
 
 fn start(bench: &Bench, address: SocketAddr) -> Producer {
     Producer::spawn(bench.command().arg("run").env("PRODUCER_HTTP_LISTEN", address.to_string()))
@@ -138,4 +139,21 @@ async fn the_metrics_tell_lag_age_and_what_is_left_of_the_oplog() {
         let name = format!("twin_producer_{name}");
         eventually(&name, async || metric(address, &name) == Some(0.0)).await;
     }
+}
+
+/// While nothing is published history runs out: how far the checkpoint is behind has to be seen then most of all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_age_of_the_checkpoint_goes_on_while_there_is_no_broker() {
+    let mut rabbitmq = RabbitMq::start(&installation().await).await.unwrap();
+    let bench = Bench::over(&rabbitmq).await;
+    let address = free_address();
+    let _producer = start(&bench, address);
+    is_ready(address).await;
+    rabbitmq.kill9().await.unwrap();
+    says(address, "rabbitmq: ").await;
+    let age = metric(address, "twin_producer_token_age_seconds").unwrap();
+    let grows = async || metric(address, "twin_producer_token_age_seconds") >= Some(age + 3.0);
+    eventually("the age grows", grows).await;
+    rabbitmq.restart().await.unwrap();
+    is_ready(address).await;
 }

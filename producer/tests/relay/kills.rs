@@ -6,7 +6,9 @@ use bson::doc;
 use local::RabbitMq;
 use shared::Operation;
 
-use crate::bench::{Bench, Reader, eventually, installation};
+use crate::bench::{Bench, installation};
+use crate::deadline::eventually;
+use crate::reader::Reader;
 
 /// Writes to `documents` documents, each change numbered, until told to stop; returns the last number of each.
 async fn write(bench: &Bench, documents: i32, rounds: i32) {

@@ -6,7 +6,10 @@ use bson::doc;
 use mongodb::bson::Document;
 use shared::Operation;
 
-use crate::bench::{Bench, Producer, eventually, free_address, readyz, scripted_mongodb};
+use crate::bench::{Bench, scripted_mongodb};
+use crate::deadline::eventually;
+use crate::http::{free_address, readyz};
+use crate::process::Producer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_takes_over_after_kill_9() {

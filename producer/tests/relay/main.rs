@@ -3,9 +3,13 @@
 mod bench;
 mod changes;
 mod checkpoint;
+mod deadline;
 mod health;
+mod http;
 mod kills;
 mod lease;
+mod process;
+mod reader;
 mod repertoire;
 mod resync;
 mod resync_on_demand;

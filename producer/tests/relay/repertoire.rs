@@ -6,7 +6,11 @@ use mongodb::bson::Document;
 use serde_json::Value;
 use shared::{Operation, body};
 
-use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually, free_address, readyz, scripted_mongodb};
+use crate::bench::{Bench, PARTITIONS, scripted_mongodb};
+use crate::deadline::eventually;
+use crate::http::{free_address, readyz};
+use crate::process::{Producer, output};
+use crate::reader::Reader;
 
 const ALL: usize = PARTITIONS as usize;
 
@@ -223,7 +227,7 @@ async fn another_database_on_the_same_broker_is_refused() {
     let bench = Bench::new().await;
     let (mut producer, mut reader) = streaming(&bench).await;
     assert_eq!(producer.stop().await, Some(0));
-    let (code, said) = crate::bench::output(bench.command().arg("run").env("MONGODB_DATABASE", "mistyped"));
+    let (code, said) = output(bench.command().arg("run").env("MONGODB_DATABASE", "mistyped"));
     let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!((code, lines.len()), (Some(2), 1), "{said}");
     for word in ["MONGODB_DATABASE", "`mistyped`", bench.name.as_str(), "twin_cdc.settings"] {

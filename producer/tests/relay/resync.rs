@@ -4,7 +4,8 @@ use bson::doc;
 use mongodb::bson::Document;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS, Producer, output, scripted_mongodb};
+use crate::bench::{Bench, PARTITIONS, scripted_mongodb};
+use crate::process::{Producer, output};
 
 pub(crate) async fn break_history(bench: &Bench) {
     let checkpoints = bench.client.database("twin_cdc").collection::<Document>("checkpoints");

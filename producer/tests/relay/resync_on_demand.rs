@@ -5,7 +5,10 @@ use std::time::Duration;
 use bson::{Document, doc};
 use shared::{ChangeEvent, Operation};
 
-use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually, output};
+use crate::bench::{Bench, PARTITIONS};
+use crate::deadline::eventually;
+use crate::process::{Producer, output};
+use crate::reader::Reader;
 
 const ALL: usize = PARTITIONS as usize;
 

@@ -2,13 +2,15 @@
 
 use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
-use producer::Filter;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use shared::Operation;
+use source::Filter;
 
-use crate::bench::{Bench, PARTITIONS, Producer, Reader};
+use crate::bench::{Bench, PARTITIONS};
+use crate::process::Producer;
+use crate::reader::Reader;
 
 /// Few values, so that they often meet, and the odd ones of each kind.
 fn scalar() -> impl Strategy<Value = Bson> {

@@ -1,6 +1,8 @@
 //! Wrong settings and absent servers.
 
-use crate::bench::{Bench, eventually, output};
+use crate::bench::Bench;
+use crate::deadline::eventually;
+use crate::process::output;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_settings_and_absent_servers_are_one_line_and_their_exit_code() {

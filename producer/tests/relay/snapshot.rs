@@ -9,7 +9,10 @@ use futures_util::TryStreamExt;
 use mongodb::Collection;
 use shared::Operation;
 
-use crate::bench::{Bench, PARTITIONS, Producer, Reader, eventually, output, scripted_mongodb};
+use crate::bench::{Bench, PARTITIONS, scripted_mongodb};
+use crate::deadline::eventually;
+use crate::process::{Producer, output};
+use crate::reader::Reader;
 use crate::resync::break_history;
 
 const ALL: usize = PARTITIONS as usize;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::desk::{Desk, NoLetters, change, revision};
 use super::drill::Order;
-use super::mortal::{Doom, Mortal};
+use super::mortal::{Doom, Mortal, Mortality};
 use super::verdict::Verdict;
 
 const DOCUMENTS: usize = 1000;
@@ -115,7 +115,7 @@ impl<'a> Shuffle<'a> {
         let repeats = |event| vec![Delivery { event, redelivered: false }; random.random_range(1..=3)];
         let mut deliveries: Vec<Delivery> = (0..versions.len()).flat_map(repeats).collect();
         deliveries.shuffle(&mut random);
-        let consumer = || desk.consumer(Mortal::new(desk.store()));
+        let consumer = || desk.consumer(Mortal { store: desk.store(), watch: Mortality::default() });
         let tally = Tally {
             documents: 1,
             events: versions.len() as u64,
@@ -244,12 +244,12 @@ async fn apply(
             ..change(identity, operation, revision(delivery.event), document)
         }
     });
-    let died = consumer.store().doom(doom);
+    let died = consumer.store().watch.doom(doom);
     let applied = tokio::select! {
         applied = Box::pin(consumer.apply(coalesce(changes), &NoLetters)) => Some(applied?),
         () = died.notified() => None,
     };
-    consumer.store().doom(None);
+    consumer.store().watch.doom(None);
     Ok(applied)
 }
 

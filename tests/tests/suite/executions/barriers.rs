@@ -7,7 +7,7 @@ use qdrant_client::qdrant::PointId;
 use shared::{DocumentType, Identity};
 
 use super::bench::{Bench, T, TICK, barrier, identity, put};
-use super::stepped::{Call, Steps};
+use super::stepped::{Step, Steps};
 
 /// In the order in which they are passed: by the ids of their records.
 async fn documents(bench: &Bench) -> Vec<Identity> {
@@ -48,15 +48,15 @@ async fn a_redelivered_barrier_goes_on_where_its_chunks_were_deleted() {
     let documents = documents(&bench).await;
     let sweep = barrier(T + TICK);
     let mut killed = Steps::passing(&bench, sweep);
-    killed.until(Call::Noted).await;
-    killed.past_this_until(Call::Delete).await;
+    killed.until(Step::Noted).await;
+    killed.past_this_until(Step::Delete).await;
     drop(killed);
     let second = PointId::from(documents[1].manifest_id());
     assert_eq!(passed(&bench, sweep).await, Some(Passed::UpTo(second.clone())));
     assert_eq!(with_chunks(&bench, &documents).await, names(&documents[1..]), "the first page is done");
     let again = bench.observed(None);
     again.pass(Barrier { redelivered: true, ..sweep }).await.unwrap();
-    assert_eq!(*again.store().places.lock().unwrap(), [Some(second)], "begun at the second page");
+    assert_eq!(*again.store().watch.places.lock().unwrap(), [Some(second)], "begun at the second page");
     assert!(with_chunks(&bench, &documents).await.is_empty(), "as if undisturbed");
     let standings = bench.store().standings(&documents).await.unwrap();
     for (identity, standing) in &standings {
@@ -74,9 +74,9 @@ async fn a_barrier_that_is_passed_is_not_passed_again_and_another_one_is() {
     assert_eq!(passed(&bench, sweep).await, Some(Passed::All));
     let again = bench.observed(None);
     again.pass(Barrier { redelivered: true, ..sweep }).await.unwrap();
-    assert!(again.store().places.lock().unwrap().is_empty());
+    assert!(again.store().watch.places.lock().unwrap().is_empty());
     let other = bench.observed(None);
     other.pass(Barrier { redelivered: true, ..barrier(T + 2 * TICK) }).await.unwrap();
-    assert_eq!(*other.store().places.lock().unwrap(), [None]);
+    assert_eq!(*other.store().watch.places.lock().unwrap(), [None]);
     assert_eq!(bench.standing().await.revision().get(), T + 2 * TICK - 1, "{}", identity());
 }

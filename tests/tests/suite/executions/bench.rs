@@ -1,6 +1,7 @@
 //! What every execution runs on: one Qdrant, one document, and changes to it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use consumer::{Barrier, Change, DeadLetters, Message, QdrantStore, Standing, Synchronizer, VectorStore, Vectors};
@@ -8,11 +9,11 @@ use qdrant_client::Payload;
 use qdrant_client::qdrant::{PointStruct, UpsertPointsBuilder, Vector};
 use serde_json::{Value, json};
 use shared::dead_letter::{DeadLetterError, Postmark};
-use shared::embedding::Embedder;
+use shared::embedding::{Embedder, ModelError};
 use shared::index::{Index, IndexMeta};
 use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity, Revision};
-use tests::{TestQdrant, embedder, qdrant};
+use tests::{TestQdrant, WatchedStore, embedder, qdrant};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -69,14 +70,15 @@ impl Bench {
     }
 
     /// A consumer to which something happens between the writing of its chunks and that of its manifest.
-    pub(super) fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<Disturbed<'_>> {
+    pub(super) fn disturbed(&self, disturbance: Disturbance) -> Synchronizer<WatchedStore<Disturbed<'_>>> {
         self.observed(Some(disturbance))
     }
 
     /// A consumer whose writes are remembered.
-    pub(super) fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<Disturbed<'_>> {
+    pub(super) fn observed(&self, disturbance: Option<Disturbance>) -> Synchronizer<WatchedStore<Disturbed<'_>>> {
         let (disturbance, writes, places) = (Mutex::new(disturbance), Mutex::default(), Mutex::default());
-        let store = Disturbed { bench: self, store: self.store(), disturbance, writes, places };
+        let watch = Disturbed { bench: self, disturbance, writes, places };
+        let store = WatchedStore { store: self.store(), watch };
         Synchronizer::new(store, self.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
@@ -162,4 +164,18 @@ pub(super) fn barrier(revision: i64) -> Barrier {
     let revision = Revision::from(revision);
     let id = Uuid::from_u128(u128::from(revision.get().unsigned_abs()));
     Barrier { id, document_type: DocumentType::Posts, partition: 0, revision, redelivered: false }
+}
+
+/// A model that fails on everything while `pressed`, as where memory is short, and on texts that say `poison` always.
+pub(super) async fn touchy_embedder(pressed: &Arc<AtomicBool>) -> Embedder {
+    let real = embedder().await;
+    let (pressed, dimension) = (Arc::clone(pressed), real.info().dimension);
+    let run = move |texts: &[String]| {
+        if pressed.load(Ordering::SeqCst) || texts.iter().any(|text| text.contains("poison")) {
+            return Err(ModelError::Unknown("scripted".into()));
+        }
+        Ok(vec![vec![1.0; dimension]; texts.len()])
+    };
+    let renew = || Err(ModelError::Unknown("not asked for".into()));
+    Embedder::of(real.info().clone(), real.tokens().clone(), vec![Box::new(run)], renew)
 }

@@ -7,7 +7,7 @@ use shared::index::GRACE;
 use shared::{DocumentType, Revision};
 
 use super::bench::{Bench, T, TICK, delete, identity, put, redelivered};
-use super::stepped::{Call, Steps};
+use super::stepped::{Step, Steps};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -33,10 +33,10 @@ async fn what_a_paused_consumer_left_is_found_by_the_janitor() {
     let bench = Bench::new().await;
     bench.apply(put(T, "a")).await;
     let mut paused = Steps::of(&bench, put(T + TICK, "b"));
-    paused.until(Call::PutChunks).await;
+    paused.until(Step::PutChunks).await;
     bench.apply(redelivered(put(T + TICK, "b"))).await;
     bench.apply(put(T + 2 * TICK, "c")).await;
-    paused.past_this_until(Call::Swap).await;
+    paused.past_this_until(Step::Swap).await;
     drop(paused);
     assert_eq!(bench.chunks().await.len(), 2, "one is left that nothing leads to");
     let begun = Instant::now();
@@ -50,7 +50,7 @@ async fn the_janitor_leaves_alone_what_is_being_written() {
     let bench = Bench::new().await;
     bench.apply(put(T, "a")).await;
     let mut writing = Steps::of(&bench, put(T + TICK, "b"));
-    writing.until(Call::Swap).await;
+    writing.until(Step::Swap).await;
     tidy(&bench.consumer(), days_later(0)).await;
     assert_eq!(bench.chunks().await.len(), 2);
     writing.finish().await;
@@ -63,7 +63,7 @@ async fn the_janitor_leaves_alone_what_is_being_written() {
 async fn the_janitor_leaves_alone_what_has_no_record_yet() {
     let bench = Bench::new().await;
     let mut writing = Steps::of(&bench, put(T, "a"));
-    writing.until(Call::Swap).await;
+    writing.until(Step::Swap).await;
     tidy(&bench.consumer(), days_later(30)).await;
     writing.finish().await;
     bench.assert_stands_at(T).await;

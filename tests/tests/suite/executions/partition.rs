@@ -1,23 +1,24 @@
 //! A partition on a real queue whose consumer dies on a message, whose store stays away, or that another source's
 //! events come to.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::ensure;
-use consumer::{Partition, PartitionError, Passed, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
+use consumer::{Partition, PartitionError, Standing, StoreError, Synchronizer, VectorStore};
 use lapin::options::{BasicGetOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use qdrant_client::QdrantError;
-use qdrant_client::qdrant::{PointId, PointStruct};
+use rand::SeedableRng as _;
+use rand::distr::{Alphanumeric, SampleString as _};
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use shared::shutdown::CancellationToken;
 use shared::topology::{self, DEAD_LETTERS, EXCHANGE};
-use shared::{ChangeEvent, DocumentType, IdKind, Identity, Revision, body};
-use tests::{eventually, rabbitmq};
+use shared::{ChangeEvent, DocumentType, IdKind, Identity, body};
+use tests::{Call, Watch, WatchedStore, eventually, rabbitmq};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -55,15 +56,15 @@ impl Line {
         self.channel.basic_publish(EXCHANGE.into(), "0".into(), options, &body.bytes, properties).await.unwrap();
     }
 
-    fn consumer(&self, trouble: &Arc<Trouble>) -> Synchronizer<Troubled> {
-        let store = Troubled { store: self.bench.store(), trouble: Arc::clone(trouble) };
+    fn consumer(&self, trouble: &Arc<Trouble>) -> Synchronizer<WatchedStore<Arc<Trouble>>> {
+        let store = WatchedStore { store: self.bench.store(), watch: Arc::clone(trouble) };
         Synchronizer::new(store, self.bench.vectors.clone(), "fingerprint".into(), CancellationToken::new())
     }
 
     /// Consumes until `over`, then drains. What had ended by itself says why.
     async fn consume(
         &self,
-        consumer: Synchronizer<Troubled>,
+        consumer: Synchronizer<WatchedStore<Arc<Trouble>>>,
         over: impl Future<Output = bool>,
     ) -> Result<(), PartitionError> {
         let (connection, stop) = (connect(&self.uri).await, CancellationToken::new());
@@ -149,91 +150,23 @@ struct Trouble {
     away: AtomicBool,
 }
 
-struct Troubled {
-    store: QdrantStore,
-    trouble: Arc<Trouble>,
-}
-
-impl Troubled {
-    fn answers(&self) -> Result<(), StoreError> {
-        let away = self.trouble.away.load(Ordering::SeqCst);
-        if away { Err(QdrantError::Io(std::io::Error::other("away")).into()) } else { Ok(()) }
-    }
-}
-
-impl VectorStore for Troubled {
-    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
-        self.answers()?;
-        self.store.standings(identities).await
-    }
-    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        self.answers()?;
-        let of =
-            |point: &PointStruct| point.payload["entry_id"].as_str().map(String::as_str).unwrap_or_default().to_owned();
-        if points.iter().any(|point| self.trouble.deadly.contains(&of(point).as_str())) {
-            self.trouble.died.notify_one();
-            std::future::pending::<()>().await;
+impl Watch for Trouble {
+    async fn around<T: Send>(
+        &self,
+        call: Call<'_>,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(QdrantError::Io(std::io::Error::other("away")).into());
         }
-        self.store.put_chunks(points).await
-    }
-    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.swap(swaps).await
-    }
-    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        self.answers()?;
-        self.store.chunks_of(identity).await
-    }
-    async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
-        self.answers()?;
-        self.store.dense_vectors(ids).await
-    }
-    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.delete_chunks(ids).await
-    }
-    async fn recorded(
-        &self,
-        document_type: DocumentType,
-        partition: u16,
-        from: Option<PointId>,
-    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
-        self.answers()?;
-        self.store.recorded(document_type, partition, from).await
-    }
-    async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.purge(tombstones).await
-    }
-    async fn bind(&self, source: &str) -> Result<String, StoreError> {
-        self.answers()?;
-        self.store.bind(source).await
-    }
-    async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
-        self.answers()?;
-        self.store.trials(partition, message).await
-    }
-    async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.set_trials(partition, message, trials).await
-    }
-    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
-        self.answers()?;
-        self.store.passed(of, partition, barrier).await
-    }
-    async fn note_passed(
-        &self,
-        document_type: DocumentType,
-        partition: u16,
-        barrier: Uuid,
-        passed: &Passed,
-    ) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.note_passed(document_type, partition, barrier, passed).await
-    }
-    async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
-        self.answers()?;
-        self.store.raise_floor(document_type, partition, to).await
+        if let Call::PutChunks(points) = call {
+            let mut of = points.iter().filter_map(|point| point.payload["entry_id"].as_str());
+            if of.any(|entry_id| self.deadly.contains(&entry_id.as_str())) {
+                self.died.notify_one();
+                std::future::pending().await
+            }
+        }
+        request.await
     }
 }
 
@@ -265,6 +198,44 @@ async fn what_ends_its_consumer_again_and_again_is_a_dead_letter_and_its_neighbo
         assert_eq!(manifest.error.is_some(), failed, "{manifest:?}");
     }
     line.connection.close(200, "over".into()).await.unwrap();
+}
+
+/// All that is held is in the client's memory, each up to 15 MiB. The consumer stops at a document's chunks, when the
+/// broker has long since given it whatever it is to hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_deliveries_are_held_of_small_bodies_and_few_of_large_ones() {
+    let trouble = Arc::new(Trouble { deadly: vec!["20", "30"], ..Trouble::default() });
+    let (small, large) = (Line::new().await, Line::new().await);
+    for number in 0..200 {
+        small.publish(insert(&number.to_string(), T + number), None).await;
+    }
+    let many = async {
+        trouble.died.notified().await;
+        eventually("a prefetch is held behind what is done", || async {
+            let waiting = small.waiting().await;
+            ensure!(waiting <= 200 - 128, "{waiting} wait");
+            Ok(())
+        })
+        .await;
+        false
+    };
+    Box::pin(small.consume(small.consumer(&trouble), many)).await.unwrap();
+
+    let mut random = StdRng::seed_from_u64(1);
+    for number in (0..20).chain(21..60) {
+        let mut event = insert(&number.to_string(), T + number);
+        if number < 30 {
+            event["document"]["scan"] = Alphanumeric.sample_string(&mut random, 8 << 20).into();
+        }
+        large.publish(event, None).await;
+    }
+    let few = async {
+        trouble.died.notified().await;
+        let waiting = large.waiting().await;
+        assert!(waiting >= 30 - 8, "{waiting} wait");
+        false
+    };
+    Box::pin(large.consume(large.consumer(&trouble), few)).await.unwrap();
 }
 
 /// After its patience (ten minutes, here one second) nothing is held from the broker, and nothing was given up.

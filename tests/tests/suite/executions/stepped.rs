@@ -1,20 +1,20 @@
 //! A consumer that is led call by call: each request to the store waits until the test lets it go.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use consumer::{Barrier, Change, Passed, QdrantStore, Standing, StoreError, Swap, Synchronizer, VectorStore};
-use qdrant_client::qdrant::{PointId, PointStruct};
+use consumer::{Barrier, Change, StoreError, Synchronizer};
+use qdrant_client::qdrant::PointId;
 use shared::shutdown::CancellationToken;
-use shared::{DocumentType, Identity, Revision};
+use tests::{Call, Page, Watch, WatchedStore};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::bench::{Bench, Letters};
 
-/// A request to the store.
+/// A request to the store that a consumer can be stopped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Call {
+pub(super) enum Step {
     Read,
     PutChunks,
     Swap,
@@ -25,7 +25,21 @@ pub(super) enum Call {
     Other,
 }
 
-type Asked = (Call, oneshot::Sender<()>);
+impl From<Call<'_>> for Step {
+    fn from(call: Call<'_>) -> Self {
+        match call {
+            Call::Standings => Self::Read,
+            Call::PutChunks(_) => Self::PutChunks,
+            Call::Swap(_) => Self::Swap,
+            Call::ChunksOf => Self::Scroll,
+            Call::DeleteChunks => Self::Delete,
+            Call::NotePassed => Self::Noted,
+            Call::Recorded(_) | Call::Other => Self::Other,
+        }
+    }
+}
+
+type Asked = (Step, oneshot::Sender<()>);
 
 /// A change on its way, stopped before its next call.
 pub(super) struct Steps {
@@ -38,7 +52,7 @@ impl Steps {
     /// Applies the change, and deletes what is stale, as far as it is let.
     pub(super) fn of(bench: &Bench, change: Change) -> Self {
         let (calls, asked) = mpsc::channel(1);
-        let store = Stepped { store: bench.store(), calls };
+        let store = WatchedStore { store: bench.store(), watch: Stepped { calls } };
         let vectors = bench.vectors.clone();
         let applying = tokio::spawn(async move {
             let consumer = Synchronizer::new(store, vectors, "fingerprint".into(), CancellationToken::new());
@@ -52,7 +66,7 @@ impl Steps {
     /// Passes the barrier, in pages of one document, as far as it is let.
     pub(super) fn passing(bench: &Bench, barrier: Barrier) -> Self {
         let (calls, asked) = mpsc::channel(1);
-        let store = Stepped { store: bench.store(), calls };
+        let store = WatchedStore { store: bench.store(), watch: Stepped { calls } };
         let vectors = bench.vectors.clone();
         let applying = tokio::spawn(async move {
             let consumer = Synchronizer::new(store, vectors, "fingerprint".into(), CancellationToken::new());
@@ -63,23 +77,23 @@ impl Steps {
     }
 
     /// Lets calls go until one of this kind is next.
-    pub(super) async fn until(&mut self, call: Call) {
+    pub(super) async fn until(&mut self, step: Step) {
         loop {
             if self.waiting.is_none() {
                 self.waiting = self.asked.recv().await;
             }
             match self.waiting.as_ref() {
-                Some((next, _)) if *next == call => return,
+                Some((next, _)) if *next == step => return,
                 Some(_) => self.go(),
-                None => panic!("ended before {call:?}"),
+                None => panic!("ended before {step:?}"),
             }
         }
     }
 
     /// Lets the next call go, and others until one of this kind is next.
-    pub(super) async fn past_this_until(&mut self, call: Call) {
+    pub(super) async fn past_this_until(&mut self, step: Step) {
         self.go();
-        self.until(call).await;
+        self.until(step).await;
     }
 
     /// Lets all go. Returns what was stale.
@@ -98,96 +112,37 @@ impl Steps {
     }
 }
 
-/// The first record of a page, and the place of the second: barriers of many pages need few documents here.
-fn one_by_one(page: Page) -> Result<Page, StoreError> {
-    let (mut identities, next) = page;
-    let second = identities.get(1).map(|second| PointId::from(second.manifest_id()));
-    identities.truncate(1);
-    Ok((identities, second.or(next)))
-}
-
-type Page = (Vec<Identity>, Option<PointId>);
-
 struct Stepped {
-    store: QdrantStore,
     calls: mpsc::Sender<Asked>,
 }
 
 impl Stepped {
-    async fn wait(&self, call: Call) {
+    async fn wait(&self, step: Step) {
         let (go, gone) = oneshot::channel();
-        self.calls.send((call, go)).await.unwrap();
+        self.calls.send((step, go)).await.unwrap();
         gone.await.unwrap();
     }
 }
 
-impl VectorStore for Stepped {
-    async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
-        self.wait(Call::Read).await;
-        self.store.standings(identities).await
-    }
-    async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        self.wait(Call::PutChunks).await;
-        self.store.put_chunks(points).await
-    }
-    async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        self.wait(Call::Swap).await;
-        self.store.swap(swaps).await
-    }
-    async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        self.wait(Call::Scroll).await;
-        self.store.chunks_of(identity).await
-    }
-    async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
-        self.wait(Call::Other).await;
-        self.store.dense_vectors(ids).await
-    }
-    async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        self.wait(Call::Delete).await;
-        self.store.delete_chunks(ids).await
-    }
-    async fn recorded(
+impl Watch for Stepped {
+    async fn around<T: Send>(
         &self,
-        document_type: DocumentType,
-        partition: u16,
-        from: Option<PointId>,
-    ) -> Result<(Vec<Identity>, Option<PointId>), StoreError> {
-        self.wait(Call::Other).await;
-        one_by_one(self.store.recorded(document_type, partition, from).await?)
+        call: Call<'_>,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::NotePassed = call {
+            let noted = request.await?;
+            self.wait(Step::Noted).await;
+            return Ok(noted);
+        }
+        self.wait(Step::from(call)).await;
+        request.await
     }
-    async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
-        self.wait(Call::Other).await;
-        self.store.purge(tombstones).await
-    }
-    async fn bind(&self, source: &str) -> Result<String, StoreError> {
-        self.wait(Call::Other).await;
-        self.store.bind(source).await
-    }
-    async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
-        self.wait(Call::Other).await;
-        self.store.trials(partition, message).await
-    }
-    async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
-        self.wait(Call::Other).await;
-        self.store.set_trials(partition, message, trials).await
-    }
-    async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
-        self.wait(Call::Other).await;
-        self.store.passed(of, partition, barrier).await
-    }
-    async fn note_passed(
-        &self,
-        document_type: DocumentType,
-        partition: u16,
-        barrier: Uuid,
-        passed: &Passed,
-    ) -> Result<(), StoreError> {
-        self.store.note_passed(document_type, partition, barrier, passed).await?;
-        self.wait(Call::Noted).await;
-        Ok(())
-    }
-    async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
-        self.wait(Call::Other).await;
-        self.store.raise_floor(document_type, partition, to).await
+
+    /// The first record of a page, and the place of the second: barriers of many pages need few documents here.
+    fn cut(&self, (mut identities, next): Page) -> Page {
+        let second = identities.get(1).map(|second| PointId::from(second.manifest_id()));
+        identities.truncate(1);
+        (identities, second.or(next))
     }
 }

@@ -44,7 +44,7 @@ impl Counted {
         let consumer = self.bench.observed(None);
         let stale = consumer.apply(changes, &self.bench.letters).await.unwrap();
         consumer.delete(&stale).await.unwrap();
-        let writes = consumer.store().writes.lock().unwrap().clone();
+        let writes = consumer.store().watch.writes.lock().unwrap().clone();
         (self.texts.load(Ordering::SeqCst) - before, writes)
     }
 }

@@ -6,15 +6,37 @@
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document};
+use clap::Args;
 use shared::settings::SettingsError;
 use shared::{DocumentType, NAMESPACE};
 use uuid::Uuid;
 
 use crate::filter::Filter;
 
+/// The settings that decide what is relayed, and so what is in the index.
+#[derive(Debug, Clone, Args)]
+pub struct SelectionSettings {
+    /// Which documents are relayed, as JSON: a MongoDB filter by type, such as {"posts": {"platform": "linkedin"}}
+    #[arg(long, env = "FILTER", value_name = "JSON")]
+    filter: Option<String>,
+    /// Fields that are left out, as type.path, separated by commas, such as posts.image,articles.content.raw
+    #[arg(long, env = "EXCLUDE_FIELDS", value_delimiter = ',', value_name = "FIELDS")]
+    exclude_fields: Vec<String>,
+}
+
+impl SelectionSettings {
+    /// The settings, read.
+    ///
+    /// # Errors
+    /// Names the one that is not understood.
+    pub fn selections(&self) -> Result<Selections, SettingsError> {
+        Selections::parse(self.filter.as_deref(), &self.exclude_fields)
+    }
+}
+
 /// What is chosen of one type.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Selection {
+pub struct Selection {
     filter: Option<Filter>,
     excluded: Vec<Vec<String>>,
     /// As it was written, to tell it from another.
@@ -23,12 +45,12 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// Whether this document, with all its fields, is relayed.
-    pub(crate) fn admits(&self, document: &Document) -> bool {
+    pub fn admits(&self, document: &Document) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.matches(document))
     }
 
     /// Takes the excluded fields out.
-    pub(crate) fn trim(&self, document: &mut Document) {
+    pub fn trim(&self, document: &mut Document) {
         for path in &self.excluded {
             remove(document, path);
         }
@@ -37,14 +59,14 @@ impl Selection {
 
 /// What is chosen, by type; a type that is not there is relayed whole.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Selections(BTreeMap<DocumentType, Selection>);
+pub struct Selections(BTreeMap<DocumentType, Selection>);
 
 impl Selections {
     /// Reads the settings `FILTER` and `EXCLUDE_FIELDS`.
     ///
     /// # Errors
     /// One of them is not understood.
-    pub(crate) fn parse(filter: Option<&str>, excluded: &[String]) -> Result<Self, SettingsError> {
+    pub fn parse(filter: Option<&str>, excluded: &[String]) -> Result<Self, SettingsError> {
         let mut selections = Self::default();
         if let Some(text) = filter.map(str::trim).filter(|text| !text.is_empty()) {
             selections.read_filter(text).map_err(|problem| SettingsError::new("FILTER", problem))?;
@@ -56,12 +78,12 @@ impl Selections {
     }
 
     /// What is chosen of this type, if not everything.
-    pub(crate) fn of(&self, document_type: DocumentType) -> Option<&Selection> {
+    pub fn of(&self, document_type: DocumentType) -> Option<&Selection> {
         self.0.get(&document_type)
     }
 
     /// A short name for what is chosen of each type, so that a change is noticed.
-    pub(crate) fn fingerprints(&self) -> BTreeMap<String, String> {
+    pub fn fingerprints(&self) -> BTreeMap<String, String> {
         let fingerprint = |selection: &Selection| Uuid::new_v5(&NAMESPACE, selection.text.as_bytes()).to_string();
         self.0.iter().map(|(known, selection)| (known.to_string(), fingerprint(selection))).collect()
     }

@@ -10,28 +10,28 @@ use uuid::Uuid;
 use super::expected::Expected;
 
 /// One file a group.
-pub(super) struct Shelves(Vec<BufWriter<File>>);
+pub(super) struct Spill(Vec<BufWriter<File>>);
 
-impl Shelves {
+impl Spill {
     /// So many groups, each of neighbouring buckets.
     pub(super) fn new(groups: u16) -> std::io::Result<Self> {
-        let shelf = |_| tempfile::tempfile().map(BufWriter::new);
-        (0..groups).map(shelf).collect::<std::io::Result<_>>().map(Self)
+        let file = |_| tempfile::tempfile().map(BufWriter::new);
+        (0..groups).map(file).collect::<std::io::Result<_>>().map(Self)
     }
 
-    /// Puts a document on its shelf.
+    /// Puts a document into the file of its group.
     pub(super) fn put(&mut self, identity: &Identity, expected: &Expected) -> std::io::Result<()> {
         let group = self.group_of(identity.bucket());
-        let shelf = &mut self.0[usize::from(group)];
-        serde_json::to_writer(&mut *shelf, &(identity, expected))?;
-        shelf.write_all(b"\n")
+        let file = &mut self.0[usize::from(group)];
+        serde_json::to_writer(&mut *file, &(identity, expected))?;
+        file.write_all(b"\n")
     }
 
-    /// Takes all that a shelf holds, by the id of its record.
+    /// Takes all that a group holds, by the id of its record.
     pub(super) fn take(&mut self, group: u16) -> std::io::Result<HashMap<Uuid, (Identity, Expected)>> {
-        let shelf = &mut self.0[usize::from(group)];
-        shelf.flush()?;
-        let file = shelf.get_mut();
+        let writer = &mut self.0[usize::from(group)];
+        writer.flush()?;
+        let file = writer.get_mut();
         file.rewind()?;
         let mut documents = HashMap::new();
         for line in BufReader::new(&*file).lines() {
@@ -59,19 +59,19 @@ mod tests {
     use shared::{DocumentType, IdKind};
 
     #[test]
-    fn what_is_put_on_a_shelf_is_taken_from_it_and_every_bucket_has_one() {
+    fn what_is_put_into_a_group_is_taken_from_it_and_every_bucket_has_one() {
         for groups in [1, 3, 256] {
-            let mut shelves = Shelves::new(groups).unwrap();
+            let mut spill = Spill::new(groups).unwrap();
             for number in 0..500 {
                 let entry_id = number.to_string();
                 let identity = Identity { document_type: DocumentType::Posts, id_kind: IdKind::Int, entry_id };
-                shelves.put(&identity, &Expected::Unindexable).unwrap();
+                spill.put(&identity, &Expected::Unindexable).unwrap();
             }
             let mut buckets: Vec<i64> = Vec::new();
             let mut taken = 0;
             for group in 0..groups {
-                let theirs = shelves.buckets(group);
-                let documents = shelves.take(group).unwrap();
+                let theirs = spill.buckets(group);
+                let documents = spill.take(group).unwrap();
                 assert!(documents.values().all(|(identity, _)| theirs.contains(&identity.bucket().into())));
                 taken += documents.len();
                 buckets.extend(theirs);

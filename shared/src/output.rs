@@ -1,16 +1,16 @@
-//! Whoever reads what a command prints.
+//! What a command prints.
 
 use std::io::{ErrorKind, Result, Write};
 
 /// Output to a reader who may have seen enough and leave (`| head`): the rest is not printed, and the command goes on
 /// to its end and its own exit code.
 #[derive(Debug)]
-pub struct Audience<W> {
+pub struct Output<W> {
     out: W,
     has_left: bool,
 }
 
-impl<W: Write> Audience<W> {
+impl<W: Write> Output<W> {
     /// Of this output.
     pub fn of(out: W) -> Self {
         Self { out, has_left: false }
@@ -30,7 +30,7 @@ impl<W: Write> Audience<W> {
     }
 }
 
-impl<W: Write> Write for Audience<W> {
+impl<W: Write> Write for Output<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         self.tell(bytes.len(), |out| out.write(bytes))
     }
@@ -59,16 +59,16 @@ mod tests {
 
     #[test]
     fn a_reader_who_leaves_is_no_error_and_is_told_no_more() {
-        let mut audience = Audience::of(Failing(ErrorKind::BrokenPipe, 0));
-        writeln!(audience, "one").unwrap();
-        writeln!(audience, "two").unwrap();
-        audience.flush().unwrap();
-        assert_eq!(audience.out.1, 1);
+        let mut output = Output::of(Failing(ErrorKind::BrokenPipe, 0));
+        writeln!(output, "one").unwrap();
+        writeln!(output, "two").unwrap();
+        output.flush().unwrap();
+        assert_eq!(output.out.1, 1);
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
-        let mut audience = Audience::of(Failing(ErrorKind::StorageFull, 0));
-        assert_eq!(writeln!(audience, "one").unwrap_err().kind(), ErrorKind::StorageFull);
+        let mut output = Output::of(Failing(ErrorKind::StorageFull, 0));
+        assert_eq!(writeln!(output, "one").unwrap_err().kind(), ErrorKind::StorageFull);
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Sight<'a> {
 
 /// Watches over one turn of office.
 #[derive(Debug)]
-pub(crate) struct Vigil {
+pub(crate) struct Watchdog {
     readiness: Readiness,
     /// When the broker last answered, or nothing was unanswered.
     answered: Instant,
@@ -36,7 +36,7 @@ pub(crate) struct Vigil {
     standstill: Option<String>,
 }
 
-impl Vigil {
+impl Watchdog {
     /// Of an active producer that is not yet connected.
     pub(crate) fn new(readiness: Readiness) -> Self {
         readiness.set_down("rabbitmq", "connecting");
@@ -112,44 +112,44 @@ mod tests {
 
     const CALM: Sight<'_> = Sight { blocked: None, all_answered: true, refused: &[], unstored: Duration::ZERO };
 
-    fn vigil() -> (Vigil, Readiness) {
+    fn watchdog() -> (Watchdog, Readiness) {
         let readiness = Readiness::default();
-        let mut vigil = Vigil::new(readiness.clone());
-        vigil.connected();
-        (vigil, readiness)
+        let mut watchdog = Watchdog::new(readiness.clone());
+        watchdog.connected();
+        (watchdog, readiness)
     }
 
     #[test]
     fn a_broker_that_answers_nothing_is_said_to_be_down_and_up_again() {
-        let (mut vigil, readiness) = vigil();
-        let (waiting, begun) = (Sight { all_answered: false, ..CALM }, vigil.answered);
-        vigil.look(waiting, begun + STALL);
+        let (mut watchdog, readiness) = watchdog();
+        let (waiting, begun) = (Sight { all_answered: false, ..CALM }, watchdog.answered);
+        watchdog.look(waiting, begun + STALL);
         assert!(readiness.report().0);
-        vigil.look(waiting, begun + STALL + Duration::from_millis(1));
+        watchdog.look(waiting, begun + STALL + Duration::from_millis(1));
         assert_eq!(readiness.report(), (false, "checkpoint: ok\nrabbitmq: no confirm for 10s\n".to_owned()));
-        vigil.answered();
-        vigil.look(waiting, vigil.answered);
+        watchdog.answered();
+        watchdog.look(waiting, watchdog.answered);
         assert!(readiness.report().0);
     }
 
     #[test]
     fn blocked_and_frozen_are_said_with_their_reason() {
-        let (mut vigil, readiness) = vigil();
+        let (mut watchdog, readiness) = watchdog();
         let refused = [Lane::Partition(3), Lane::DeadLetters];
-        vigil.look(Sight { blocked: Some("low on memory"), refused: &refused, ..CALM }, Instant::now());
+        watchdog.look(Sight { blocked: Some("low on memory"), refused: &refused, ..CALM }, Instant::now());
         let (ready, said) = readiness.report();
         assert!(!ready && said.contains("rabbitmq: blocked by the broker: low on memory\n"), "{said}");
         assert!(said.contains("checkpoint: frozen: the broker takes no messages for partition 3, the dead letters\n"));
-        vigil.look(CALM, Instant::now());
+        watchdog.look(CALM, Instant::now());
         assert!(readiness.report().0);
     }
 
     #[test]
     fn a_checkpoint_that_cannot_be_stored_is_said() {
-        let (mut vigil, readiness) = vigil();
-        vigil.look(Sight { unstored: STALL, ..CALM }, Instant::now());
+        let (mut watchdog, readiness) = watchdog();
+        watchdog.look(Sight { unstored: STALL, ..CALM }, Instant::now());
         assert!(readiness.report().0);
-        vigil.look(Sight { unstored: STALL + Duration::from_millis(1), ..CALM }, Instant::now());
+        watchdog.look(Sight { unstored: STALL + Duration::from_millis(1), ..CALM }, Instant::now());
         let (ready, said) = readiness.report();
         assert!(!ready && said.contains("checkpoint: not stored for 10s"), "{said}");
     }
