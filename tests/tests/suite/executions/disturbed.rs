@@ -53,7 +53,8 @@ impl Watch for Disturbed<'_> {
             Call::Recorded(from) => self.places.lock().unwrap().push(from.clone()),
             Call::Swap(swaps) => {
                 self.writes.lock().unwrap().push(Write::Records(swaps.len()));
-                return self.disturb(swaps, request).await;
+                // Boxed: another consumer's whole work may be in it.
+                return Box::pin(self.disturb(swaps, request)).await;
             }
             _ => {}
         }
