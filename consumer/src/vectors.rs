@@ -15,9 +15,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::plan::NewChunk;
 use crate::telemetry;
 
-/// Bytes of vectors that are remembered: ten thousand of 384 numbers. What comes again and again stays; more would only
+/// Bytes of vectors that are remembered: four thousand of 384 numbers. What comes again and again stays; more would only
 /// be memory that goes on growing long after the start.
-const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_BYTES: u64 = 6 << 20;
 /// Texts that the model runs at once.
 const PROBE_TEXTS: usize = 8;
 

@@ -61,7 +61,7 @@ impl<W: Watch> Watch for Arc<W> {
     }
 }
 
-/// The store, watched.
+/// The store, watched. Each request is boxed: tests nest a lot around it, and stacks are small.
 pub struct WatchedStore<W> {
     /// The store itself.
     pub store: QdrantStore,
@@ -71,22 +71,22 @@ pub struct WatchedStore<W> {
 
 impl<W: Watch> VectorStore for WatchedStore<W> {
     async fn standings(&self, identities: &[Identity]) -> Result<HashMap<Identity, Standing>, StoreError> {
-        self.watch.around(Call::Standings, self.store.standings(identities)).await
+        Box::pin(self.watch.around(Call::Standings, self.store.standings(identities))).await
     }
     async fn put_chunks(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
-        self.watch.around(Call::PutChunks(&points), self.store.put_chunks(points.clone())).await
+        Box::pin(self.watch.around(Call::PutChunks(&points), self.store.put_chunks(points.clone()))).await
     }
     async fn swap(&self, swaps: &[Swap]) -> Result<(), StoreError> {
-        self.watch.around(Call::Swap(swaps), self.store.swap(swaps)).await
+        Box::pin(self.watch.around(Call::Swap(swaps), self.store.swap(swaps))).await
     }
     async fn chunks_of(&self, identity: &Identity) -> Result<Vec<(Uuid, Revision)>, StoreError> {
-        self.watch.around(Call::ChunksOf, self.store.chunks_of(identity)).await
+        Box::pin(self.watch.around(Call::ChunksOf, self.store.chunks_of(identity))).await
     }
     async fn dense_vectors(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<f32>>, StoreError> {
-        self.watch.around(Call::Other, self.store.dense_vectors(ids)).await
+        Box::pin(self.watch.around(Call::Other, self.store.dense_vectors(ids))).await
     }
     async fn delete_chunks(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        self.watch.around(Call::DeleteChunks, self.store.delete_chunks(ids)).await
+        Box::pin(self.watch.around(Call::DeleteChunks, self.store.delete_chunks(ids))).await
     }
     async fn recorded(
         &self,
@@ -95,22 +95,22 @@ impl<W: Watch> VectorStore for WatchedStore<W> {
         from: Option<PointId>,
     ) -> Result<Page, StoreError> {
         let request = self.store.recorded(document_type, partition, from.clone());
-        self.watch.around(Call::Recorded(&from), request).await.map(|page| self.watch.cut(page))
+        Box::pin(self.watch.around(Call::Recorded(&from), request)).await.map(|page| self.watch.cut(page))
     }
     async fn purge(&self, tombstones: &[(Identity, Revision)]) -> Result<(), StoreError> {
-        self.watch.around(Call::Other, self.store.purge(tombstones)).await
+        Box::pin(self.watch.around(Call::Other, self.store.purge(tombstones))).await
     }
     async fn bind(&self, source: &str) -> Result<String, StoreError> {
-        self.watch.around(Call::Other, self.store.bind(source)).await
+        Box::pin(self.watch.around(Call::Other, self.store.bind(source))).await
     }
     async fn trials(&self, partition: u16, message: &str) -> Result<u32, StoreError> {
-        self.watch.around(Call::Other, self.store.trials(partition, message)).await
+        Box::pin(self.watch.around(Call::Other, self.store.trials(partition, message))).await
     }
     async fn set_trials(&self, partition: u16, message: &str, trials: u32) -> Result<(), StoreError> {
-        self.watch.around(Call::Other, self.store.set_trials(partition, message, trials)).await
+        Box::pin(self.watch.around(Call::Other, self.store.set_trials(partition, message, trials))).await
     }
     async fn passed(&self, of: DocumentType, partition: u16, barrier: Uuid) -> Result<Option<Passed>, StoreError> {
-        self.watch.around(Call::Other, self.store.passed(of, partition, barrier)).await
+        Box::pin(self.watch.around(Call::Other, self.store.passed(of, partition, barrier))).await
     }
     async fn note_passed(
         &self,
@@ -120,9 +120,9 @@ impl<W: Watch> VectorStore for WatchedStore<W> {
         passed: &Passed,
     ) -> Result<(), StoreError> {
         let request = self.store.note_passed(document_type, partition, barrier, passed);
-        self.watch.around(Call::NotePassed, request).await
+        Box::pin(self.watch.around(Call::NotePassed, request)).await
     }
     async fn raise_floor(&self, document_type: DocumentType, partition: u16, to: Revision) -> Result<(), StoreError> {
-        self.watch.around(Call::Other, self.store.raise_floor(document_type, partition, to)).await
+        Box::pin(self.watch.around(Call::Other, self.store.raise_floor(document_type, partition, to))).await
     }
 }

@@ -72,7 +72,7 @@ impl Disturbed<'_> {
         match disturbance {
             Some(Disturbance::Killed(killed)) => {
                 killed.notify_one();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Some(Disturbance::Overtaken(change)) => Box::pin(self.bench.apply(*change)).await,
             Some(Disturbance::Damaged(payload)) => {

@@ -163,7 +163,7 @@ impl Watch for Trouble {
             let mut of = points.iter().filter_map(|point| point.payload["entry_id"].as_str());
             if of.any(|entry_id| self.deadly.contains(&entry_id.as_str())) {
                 self.died.notify_one();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
         request.await
