@@ -44,8 +44,7 @@ async fn an_empty_query_is_refused() {
 #[tokio::test]
 async fn a_query_of_a_megabyte_is_answered_by_its_beginning() {
     let index = an_index().await;
-    let megabyte = "tea and more ".repeat(80_000);
-    assert!(megabyte.len() > 1 << 20);
+    let megabyte = "tea and more ".repeat(100_000);
     assert_found(&run_reading(&index.url, &index.settings, &["search", "-", "--json"], megabyte.as_bytes()).await);
     // As long as an argument may be.
     assert_found(&run(&index.url, &index.settings, &["search", &megabyte[..128_000], "--json"]).await);
