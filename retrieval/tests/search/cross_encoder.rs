@@ -22,27 +22,22 @@ const TOKENIZER: [&str; 4] = ["tokenizer.json", "config.json", "tokenizer_config
 
 /// A folder with the cross-encoder, its tokenizer that of the model in `tokenizer`.
 pub(crate) fn folder(tokenizer: &Path) -> TempDir {
-    written(tokenizer, "logits", 1)
-}
-
-/// What a cross-encoder's runtime does not understand: its answer has no second dimension.
-pub(crate) fn flat_folder(tokenizer: &Path) -> TempDir {
-    written(tokenizer, "logits", 0)
+    written(tokenizer, "logits")
 }
 
 /// A model that answers something else, as one that embeds does.
 pub(crate) fn foreign_folder(tokenizer: &Path) -> TempDir {
-    written(tokenizer, "last_hidden_state", 1)
+    written(tokenizer, "last_hidden_state")
 }
 
-fn written(tokenizer: &Path, output: &str, keep: i64) -> TempDir {
+fn written(tokenizer: &Path, output: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for name in TOKENIZER {
         fs::copy(tokenizer.join(name), folder.path().join(name)).expect("a tokenizer's file");
     }
     let model = Model {
         ir_version: IR_VERSION,
-        graph: Some(graph(output, keep)),
+        graph: Some(graph(output)),
         opset_import: vec![Opset { domain: String::new(), version: OPSET }],
     };
     fs::write(folder.path().join("model.onnx"), model.encode_to_vec()).expect("a model");
@@ -50,7 +45,7 @@ fn written(tokenizer: &Path, output: &str, keep: i64) -> TempDir {
 }
 
 /// (batch, sequence) ids, mask and types to one number for each pair.
-fn graph(output: &str, keep: i64) -> Graph {
+fn graph(output: &str) -> Graph {
     let nodes = vec![
         node("Cast", &["attention_mask"], "mask", vec![int("to", FLOAT.into())]),
         node("Cast", &["token_type_ids"], "types", vec![int("to", FLOAT.into())]),
@@ -65,8 +60,8 @@ fn graph(output: &str, keep: i64) -> Graph {
         node("Mul", &["pairs", "of_query"], "from_query", vec![]),
         node("Mul", &["from_query", "of_passage"], "to_passage", vec![]),
         node("ReduceMax", &["to_passage"], "found", vec![ints("axes", &[2]), int("keepdims", 0)]),
-        node("ReduceSum", &["found", "one"], "count", vec![int("keepdims", keep)]),
-        node("Sub", &["count", "half"], output, vec![]),
+        node("ReduceSum", &["found", "one"], "count", vec![int("keepdims", 1)]),
+        node("Sub", &["count", "midway"], output, vec![]),
     ];
     let constant = |name: &str, values: &[i64]| Tensor {
         dims: vec![values.len() as i64],
@@ -75,14 +70,14 @@ fn graph(output: &str, keep: i64) -> Graph {
         int64_data: values.to_vec(),
         name: name.into(),
     };
-    let half =
-        Tensor { dims: vec![], data_type: FLOAT, float_data: vec![4.0], int64_data: vec![], name: "half".into() };
+    let midway =
+        Tensor { dims: vec![], data_type: FLOAT, float_data: vec![4.0], int64_data: vec![], name: "midway".into() };
     Graph {
         node: nodes,
         name: "overlap".into(),
-        initializer: vec![constant("one", &[1]), constant("two", &[2]), half],
+        initializer: vec![constant("one", &[1]), constant("two", &[2]), midway],
         input: ["input_ids", "attention_mask", "token_type_ids"].map(|name| value(name, INT64, 2)).to_vec(),
-        output: vec![value(output, FLOAT, 1 + keep as usize)],
+        output: vec![value(output, FLOAT, 2)],
     }
 }
 

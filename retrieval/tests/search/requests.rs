@@ -88,7 +88,7 @@ impl Frames {
 #[tokio::test]
 async fn a_search_takes_one_request_for_hits_and_one_for_manifests() {
     let index = TestIndex::new().await;
-    for number in 0..20 {
+    for number in 0..40 {
         index.write(&Document::article(&number.to_string()).by("ann"), &["a text about tea", "another on cups"]).await;
     }
     let counter = Counter::before(&index.url).await;

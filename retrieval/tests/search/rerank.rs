@@ -69,8 +69,7 @@ async fn the_program_reranks_and_explains() {
 async fn what_is_no_cross_encoder_is_said_in_one_line_that_names_the_setting() {
     let index = two_documents().await;
     let model = index.settings.embedding_model_dir.clone().expect("a model");
-    let [flat, foreign, whole] =
-        [cross_encoder::flat_folder(&model), cross_encoder::foreign_folder(&model), cross_encoder::folder(&model)];
+    let (foreign, whole) = (cross_encoder::foreign_folder(&model), cross_encoder::folder(&model));
     std::fs::write(whole.path().join("tokenizer.json"), "{}").expect("written");
     let empty = tempfile::tempdir().expect("a folder");
     let named = |folder: &tempfile::TempDir| folder.path().display().to_string();
@@ -79,7 +78,6 @@ async fn what_is_no_cross_encoder_is_said_in_one_line_that_names_the_setting() {
         (named(&empty), "model.onnx: No such file"),
         (model.display().to_string(), "holds no cross-encoder: reranking failed: Output tensor 'logits' not found"),
         (named(&foreign), "holds no cross-encoder"),
-        (named(&flat), "not one number for each passage"),
         (named(&whole), "tokenizer.json"),
     ] {
         let environment = [("RERANK_MODEL_DIR", dir.as_str())];
