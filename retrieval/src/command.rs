@@ -1,14 +1,18 @@
 //! The command line.
 
+use std::io::{Read, stdin};
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
-use retrieval::{Day, PlatformWeight, Preferences, Query, SearchError, SearchText};
+use retrieval::{Day, PlatformWeight, Preferences, Query, SearchError};
 use shared::DocumentType;
-use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings};
+use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings, SettingsError};
 
 /// Searches what the twin has read and written.
 ///
-/// Exit codes: 0 answered, also with nothing found; 1 failed, also where there is no index yet; 2 a wrong setting or
-/// question; 3 Qdrant cannot be reached. RUST_LOG filters log lines (default warn).
+/// Exit codes: 0 answered, also with nothing found (why is said on standard error, where a filter alone leaves nothing);
+/// 1 failed, also where there is no index yet; 2 a wrong setting or question; 3 Qdrant cannot be reached. RUST_LOG
+/// filters log lines (default warn).
 #[derive(Debug, Parser)]
 #[command(name = "retrieval", version)]
 pub(crate) struct Cli {
@@ -39,7 +43,8 @@ pub(crate) struct SearchArgs {
     /// One JSON object a line: score, entry_id, id_kind, type, author_id, link, title, path, text, revision
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say of each hit which list found it, at which rank and with which score: by similarity, by words
+    /// Say of each hit which list found it, at which rank and with which score: by similarity, by words, and by both
+    /// before --rerank
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
@@ -65,7 +70,7 @@ pub(crate) struct ContextArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
-    /// What to look for, in words
+    /// What to look for, in words; `-` reads them from standard input. Its first 4,096 characters count
     #[arg(value_name = "Q", allow_hyphen_values = true)]
     text: String,
     /// Only these types, separated by commas: articles, posts, repositories
@@ -101,6 +106,9 @@ pub(crate) struct QueryArgs {
     /// Prefer what was written lately: text of this moment gains half of its score, text of DAYS ago a quarter, and so on
     #[arg(long, value_name = "DAYS", value_parser = days)]
     fresh: Option<f32>,
+    /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again: their scores are its, from 0 to 1
+    #[arg(long)]
+    pub(crate) rerank: bool,
     /// Show so many neighbours before and after each hit, 0 to 10
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = reach)]
     pub(crate) expand: usize,
@@ -112,30 +120,46 @@ pub(crate) struct Connection {
     pub(crate) qdrant: QdrantSettings,
     #[command(flatten)]
     pub(crate) embedding: EmbeddingSettings,
+    /// Folder with a cross-encoder for --rerank: model.onnx, config.json, tokenizer.json, tokenizer_config.json and
+    /// special_tokens_map.json
+    #[arg(long, env = "RERANK_MODEL_DIR", value_name = "PATH")]
+    pub(crate) rerank_model_dir: Option<PathBuf>,
 }
+
+/// Bytes of standard input that are read. Blanks before the words do not count, so that it is more than they take.
+const LONGEST_INPUT: u64 = 16 << 20;
 
 impl QueryArgs {
     /// The query, refused before anything is connected or loaded for it.
     pub(crate) fn to_query(&self, limit: usize, per_document: usize) -> Result<Query, SearchError> {
-        SearchText::new(&self.text)?;
-        if self.types.contains(&DocumentType::Users) {
-            return Err(SearchError::UsersHaveNoText);
-        }
-        Ok(Query {
-            text: self.text.clone(),
+        let query = Query {
+            text: self.text()?,
             types: self.types.clone(),
             author: self.author.clone(),
             platform: self.platform.clone(),
             language: self.language.clone(),
             link: self.link.clone(),
-            path: self.path.clone().filter(|path| !path.is_empty()),
+            path: self.path.clone(),
             since: self.since,
             before: self.before,
             least_score: self.min_score,
             preferences: Preferences { platforms: self.prefer.clone(), fresh_days: self.fresh },
+            rerank: self.rerank,
             limit,
             per_document,
-        })
+        };
+        query.check()?;
+        Ok(query)
+    }
+
+    fn text(&self) -> Result<String, SearchError> {
+        if self.text != "-" {
+            return Ok(self.text.clone());
+        }
+        let mut text = Vec::new();
+        let read = stdin().lock().take(LONGEST_INPUT).read_to_end(&mut text);
+        read.map_err(|error| SettingsError::new("Q", format!("standard input: {error}")))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }
 

@@ -6,6 +6,8 @@ use shared::index::IndexError;
 use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
 use tonic::Code;
 
+use crate::reranker::RerankError;
+
 /// Exit code of everything that is neither a setting nor a server that is away; also of an index that is not there.
 const EXIT_FAILED: i32 = 1;
 
@@ -18,6 +20,18 @@ pub enum SearchError {
     /// Users have a name and no text.
     #[error("--type: users have no text to search (known: articles, posts, repositories)")]
     UsersHaveNoText,
+    /// A filter that is given and says nothing would let nothing pass.
+    #[error("{0}: is blank: say what to look for, or leave it away")]
+    BlankFilter(&'static str),
+    /// Nothing lies between the two days.
+    #[error("--before: is no later day than --since")]
+    NoDays,
+    /// No score is at least that.
+    #[error("--min-score: must be a number")]
+    NoScore,
+    /// A second look is asked for, and nobody is there to take it.
+    #[error("RERANK_MODEL_DIR: --rerank needs a folder with a cross-encoder; name one, or leave --rerank away")]
+    NoReranker,
     /// A setting is missing or wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -27,6 +41,9 @@ pub enum SearchError {
     /// The query could not be embedded.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The cross-encoder cannot be loaded or run.
+    #[error(transparent)]
+    Rerank(#[from] RerankError),
     /// No answer from Qdrant.
     #[error("QDRANT_URL: qdrant cannot be reached: {0}")]
     Unreachable(String),
@@ -46,11 +63,21 @@ impl SearchError {
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Unreachable(_) | Self::Model(ModelError::Hub { .. }) => EXIT_UNREACHABLE,
-            Self::EmptyQuery | Self::UsersHaveNoText | Self::Settings(_) | Self::Model(_) | Self::Refused(_) => {
+            Self::EmptyQuery
+            | Self::UsersHaveNoText
+            | Self::BlankFilter(_)
+            | Self::NoDays
+            | Self::NoScore
+            | Self::NoReranker
+            | Self::Settings(_)
+            | Self::Model(_)
+            | Self::Refused(_) => EXIT_SETTINGS,
+            Self::Rerank(RerankError::Runtime(_) | RerankError::File { .. } | RerankError::NoCrossEncoder { .. }) => {
                 EXIT_SETTINGS
             }
             Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
             Self::Embed(_)
+            | Self::Rerank(RerankError::Failed(_) | RerankError::Ended)
             | Self::Qdrant(_)
             | Self::Index(IndexError::Qdrant(_) | IndexError::Missing | IndexError::Damaged(_)) => EXIT_FAILED,
         }

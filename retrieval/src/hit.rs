@@ -6,7 +6,7 @@ use uuid::Uuid;
 /// A chunk that its document's manifest listed during the search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
-    /// By fusion of the lists: comparable within one answer only.
+    /// By fusion of the lists, or from 0 to 1 by a reranker; times preferences. Comparable within one answer only.
     pub score: f32,
     /// Where the lists had it.
     pub found: Found,
@@ -51,6 +51,8 @@ pub struct Found {
     pub dense: Option<Place>,
     /// By words.
     pub bm25: Option<Place>,
+    /// By both, where a reranker has made the score since.
+    pub fused: Option<Place>,
 }
 
 /// A place in a list.
@@ -58,6 +60,6 @@ pub struct Found {
 pub struct Place {
     /// From 1, among what stands.
     pub rank: usize,
-    /// The list's own: cosine, or BM25's weight.
+    /// The list's own: cosine, BM25's weight, or what fusion made of both.
     pub score: f32,
 }

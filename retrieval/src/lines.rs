@@ -28,6 +28,9 @@ pub fn json_line(hit: &Hit, explain: bool) -> String {
         let place = |place: Option<Place>| place.map(|Place { rank, score }| json!({"rank": rank, "score": score}));
         line["found"] =
             json!({"dense": place(hit.found.dense), "bm25": place(hit.found.bm25), "position": hit.position});
+        if let Some(fused) = place(hit.found.fused) {
+            line["found"]["fused"] = fused;
+        }
     }
     for (name, neighbours) in [("before", &hit.before), ("after", &hit.after)] {
         if !neighbours.is_empty() {
@@ -62,13 +65,15 @@ fn excerpt(text: &str) -> String {
     excerpt
 }
 
-/// `similarity: rank 2, 0.61; words: not among the best`.
+/// `similarity: rank 2, 0.61; words: not among the best`, and after a reranker `; before: rank 3, 0.71`.
 fn explanation(hit: &Hit) -> String {
     let say = |list: &str, place: Option<Place>| match place {
         Some(Place { rank, score }) => format!("{list}: rank {rank}, {score:.3}"),
         None => format!("{list}: not among the best"),
     };
-    format!("{}; {}", say("similarity", hit.found.dense), say("words", hit.found.bm25))
+    let mut parts = vec![say("similarity", hit.found.dense), say("words", hit.found.bm25)];
+    parts.extend(hit.found.fused.map(|fused| say("before", Some(fused))));
+    parts.join("; ")
 }
 
 /// The document's title, or what else it goes by.

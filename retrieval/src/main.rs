@@ -5,7 +5,7 @@ mod command;
 use std::io::{ErrorKind, Write, stdout};
 use std::process::exit;
 
-use retrieval::{SearchError, Searcher, context, json_line, readable};
+use retrieval::{Query, SearchError, Searcher, context, json_line, readable};
 use shared::{index, settings, telemetry};
 
 use command::{Cli, Command, Connection, ContextArgs, SearchArgs};
@@ -29,13 +29,13 @@ async fn main() {
 
 async fn search(args: &SearchArgs) -> Result<(), SearchError> {
     let query = args.query.to_query(args.limit, args.per_document)?;
-    let searcher = connect(&args.connection).await?;
+    let searcher = connect(&args.connection, &query).await?;
     let mut hits = searcher.search(&query).await?;
     searcher.expand(&mut hits, args.query.expand).await?;
-    if args.json {
+    if hits.is_empty() {
+        say_nothing(&searcher, &query, args.json).await?;
+    } else if args.json {
         print(&hits.iter().map(|hit| json_line(hit, args.explain) + "\n").collect::<String>());
-    } else if hits.is_empty() {
-        eprintln!("nothing found");
     } else {
         print(&readable(&hits, &searcher.author_names(&hits).await?, args.explain));
     }
@@ -44,22 +44,37 @@ async fn search(args: &SearchArgs) -> Result<(), SearchError> {
 
 async fn prompt_context(args: &ContextArgs) -> Result<(), SearchError> {
     let query = args.query.to_query(args.limit, args.per_document)?;
-    let searcher = connect(&args.connection).await?;
+    let searcher = connect(&args.connection, &query).await?;
     let mut hits = searcher.search(&query).await?;
     searcher.expand(&mut hits, args.query.expand).await?;
     let names = searcher.author_names(&hits).await?;
     let block = context(&hits, &names, args.tokens, |text| searcher.count_tokens(text));
     match (hits.is_empty(), block.is_empty()) {
-        (true, _) => eprintln!("nothing found"),
+        (true, _) => say_nothing(&searcher, &query, false).await?,
         (false, true) => eprintln!("no citation fits into {} tokens", args.tokens),
         (false, false) => print(&block),
     }
     Ok(())
 }
 
-async fn connect(connection: &Connection) -> Result<Searcher, SearchError> {
+/// For people always, for programs where there is a reason that they may not know.
+async fn say_nothing(searcher: &Searcher, query: &Query, to_program: bool) -> Result<(), SearchError> {
+    match searcher.why_nothing(query).await? {
+        Some(nothing) => eprintln!("nothing found: {nothing}"),
+        None if to_program => {}
+        None => eprintln!("nothing found"),
+    }
+    Ok(())
+}
+
+async fn connect(connection: &Connection, query: &Query) -> Result<Searcher, SearchError> {
     let qdrant = index::client(&connection.qdrant)?;
-    Searcher::start(qdrant, connection.embedding.clone()).await
+    let reranker = match (query.rerank, &connection.rerank_model_dir) {
+        (false, _) => None,
+        (true, None) => return Err(SearchError::NoReranker),
+        (true, Some(dir)) => Some(dir.clone()),
+    };
+    Searcher::start(qdrant, connection.embedding.clone(), reranker).await
 }
 
 /// Whoever reads may have seen enough (`| head`).

@@ -34,6 +34,8 @@ pub struct Query {
     pub least_score: Option<f32>,
     /// What is shown first, other things being equal.
     pub preferences: Preferences,
+    /// Whether a reranker looks at the best hits again.
+    pub rerank: bool,
     /// Hits in all.
     pub limit: usize,
     /// Hits of one document.
@@ -55,9 +57,39 @@ impl Query {
             before: None,
             least_score: None,
             preferences: Preferences::default(),
+            rerank: false,
             limit: 10,
             per_document: 2,
         }
+    }
+
+    /// What is to be looked for, if there is something to look for and something that could be found.
+    ///
+    /// # Errors
+    /// [`SearchError`], of what the person asked.
+    pub fn check(&self) -> Result<SearchText, SearchError> {
+        let text = SearchText::new(&self.text)?;
+        if self.types.contains(&DocumentType::Users) {
+            return Err(SearchError::UsersHaveNoText);
+        }
+        let filters = [
+            ("--author", &self.author),
+            ("--platform", &self.platform),
+            ("--language", &self.language),
+            ("--link", &self.link),
+            ("--path", &self.path),
+        ];
+        let is_blank = |value: &Option<String>| value.as_ref().is_some_and(|value| value.trim().is_empty());
+        if let Some((name, _)) = filters.into_iter().find(|(_, value)| is_blank(value)) {
+            return Err(SearchError::BlankFilter(name));
+        }
+        if self.since.zip(self.before).is_some_and(|(since, before)| before <= since) {
+            return Err(SearchError::NoDays);
+        }
+        if self.least_score.is_some_and(|least| !least.is_finite()) {
+            return Err(SearchError::NoScore);
+        }
+        Ok(text)
     }
 }
 
@@ -94,6 +126,22 @@ mod tests {
     fn a_blank_query_is_refused() {
         for blank in ["", " ", "\n\t\u{3000}", "\u{0}\u{7}\u{1b}"] {
             assert!(matches!(SearchText::new(blank), Err(SearchError::EmptyQuery)), "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_find_nothing_whatever_there_is_is_refused() {
+        let tea = || Query::new("tea");
+        assert!(tea().check().is_ok());
+        for (query, part) in [
+            (Query { types: vec![DocumentType::Users], ..tea() }, "users have no text"),
+            (Query { author: Some(" ".into()), ..tea() }, "--author"),
+            (Query { platform: Some(String::new()), ..tea() }, "--platform"),
+            (Query { path: Some(String::new()), ..tea() }, "--path"),
+            (Query { since: "2026-11-22".parse().ok(), before: "2026-11-22".parse().ok(), ..tea() }, "--before"),
+            (Query { least_score: Some(f32::NAN), ..tea() }, "--min-score"),
+        ] {
+            assert!(query.check().unwrap_err().to_string().contains(part), "{query:?}");
         }
     }
 

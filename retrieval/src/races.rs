@@ -176,7 +176,7 @@ fn run(script: &[Step], passes: fn(usize) -> bool, choices: Choices) -> Choices 
     let world =
         World { script, passes, now: Cell::new(0), choices: RefCell::new(choices), impossible: Cell::new(false) };
     let begun = world.later();
-    let hits = search(&world, &Wanted::new(10, 2)).now_or_never().expect("the world answers at once").unwrap();
+    let hits = search(&world, &Wanted::new(10, 2), None).now_or_never().expect("the world answers at once").unwrap();
     if !world.impossible.get() {
         for document in 0..DOCUMENTS.len() {
             check(&world, document, begun, &hits);

@@ -1,4 +1,4 @@
-//! Order of what stands: the dense and the BM25 list made one.
+//! Order of what stands: the dense and the BM25 list made one, and what of it is shown.
 //!
 //! Fused here and not at the server: candidates of later rounds take the place that their own scores give them among
 //! the others, chunks that are dropped take none, and equal scores have one order, which at a server differ from run
@@ -34,6 +34,11 @@ impl Wanted {
     pub fn new(limit: usize, per_document: usize) -> Self {
         let (ranking, preferences) = (Ranking::default(), Preferences::default());
         Self { limit, per_document, ranking, preferences, now: 0 }
+    }
+
+    /// What the hit's score is multiplied by.
+    pub(crate) fn preference(&self, hit: &Hit) -> f32 {
+        self.preferences.factor(&hit.chunk.metadata, self.now - hit.revision.seconds())
     }
 }
 
@@ -72,26 +77,55 @@ impl Default for Ranking {
     }
 }
 
-/// The best of what stands, best first.
-pub(crate) fn rank(standing: Vec<Listed>, wanted: &Wanted) -> Vec<Hit> {
+/// All that stands, best first, by both lists.
+pub(crate) fn fuse(standing: Vec<Listed>, wanted: &Wanted) -> Vec<Hit> {
     let ranking = wanted.ranking;
     let dense = List::of(&standing, |found| found.dense);
     let bm25 = List::of(&standing, |found| found.bm25).down_to_nothing(&dense);
     let mut hits: Vec<Hit> = standing.into_iter().map(|found| hit(found, &dense, &bm25, ranking.fusion)).collect();
     hits.sort_unstable_by(best_first);
     support(&mut hits, ranking.support);
-    for hit in &mut hits {
-        hit.score *= wanted.preferences.factor(&hit.chunk.metadata, wanted.now - hit.revision.seconds());
-    }
+    hits.iter_mut().for_each(|hit| hit.score *= wanted.preference(hit));
     hits.sort_unstable_by(best_first);
-    let mut shown = HashMap::<Uuid, usize>::new();
-    hits.retain(|hit| {
-        let of_document = shown.entry(hit.chunk.identity.manifest_id()).or_default();
-        *of_document += 1;
-        *of_document <= wanted.per_document
-    });
+    hits
+}
+
+/// What is shown of `hits`, which come best first.
+pub(crate) fn shown(mut hits: Vec<Hit>, wanted: &Wanted) -> Vec<Hit> {
+    let mut shares = Shares::new(wanted);
+    hits.retain(|hit| shares.take(hit));
     hits.truncate(wanted.limit);
     hits
+}
+
+/// How many of `hits` would be shown.
+pub(crate) fn count_shown(hits: &[Hit], wanted: &Wanted) -> usize {
+    let mut shares = Shares::new(wanted);
+    hits.iter().filter(|hit| shares.take(hit)).take(wanted.limit).count()
+}
+
+/// What each document has been given of the answer.
+pub(crate) struct Shares {
+    per_document: usize,
+    taken: HashMap<Uuid, usize>,
+}
+
+impl Shares {
+    pub(crate) fn new(wanted: &Wanted) -> Self {
+        Self { per_document: wanted.per_document, taken: HashMap::new() }
+    }
+
+    /// Whether there is room for another hit of its document, which is taken.
+    pub(crate) fn take(&mut self, hit: &Hit) -> bool {
+        let taken = self.taken.entry(hit.chunk.identity.manifest_id()).or_default();
+        *taken += 1;
+        *taken <= self.per_document
+    }
+
+    /// Whether there is room for another hit of its document.
+    pub(crate) fn has_room(&self, hit: &Hit) -> bool {
+        self.taken.get(&hit.chunk.identity.manifest_id()).is_none_or(|taken| *taken < self.per_document)
+    }
 }
 
 /// What one list says of the candidates.
@@ -141,7 +175,7 @@ impl Fusion {
 
 fn hit(listed: Listed, dense: &List, bm25: &List, fusion: Fusion) -> Hit {
     let Candidate { id, chunk, .. } = listed.candidate;
-    let found = Found { dense: dense.places.get(&id).copied(), bm25: bm25.places.get(&id).copied() };
+    let found = Found { dense: dense.places.get(&id).copied(), bm25: bm25.places.get(&id).copied(), fused: None };
     let weight = fusion.dense_weight();
     let of = |list, place: Option<Place>, weight| place.map_or(0.0, |place| weight * fusion.score(list, place));
     let score = of(dense, found.dense, weight) + of(bm25, found.bm25, 1.0 - weight);
@@ -165,7 +199,8 @@ fn support(hits: &mut [Hit], share: f32) {
     }
 }
 
-fn best_first(a: &Hit, b: &Hit) -> Ordering {
+/// Equal scores have one order.
+pub(crate) fn best_first(a: &Hit, b: &Hit) -> Ordering {
     b.score.total_cmp(&a.score).then_with(|| a.chunk_id.cmp(&b.chunk_id))
 }
 
@@ -185,6 +220,10 @@ mod tests {
         let hits = rank(standing, &Wanted::new(2, 1));
         let shown: Vec<_> = hits.iter().map(|hit| hit.chunk.identity.entry_id.as_str()).collect();
         assert_eq!(shown, ["first", "second"]);
+    }
+
+    fn rank(standing: Vec<Listed>, wanted: &Wanted) -> Vec<Hit> {
+        shown(fuse(standing, wanted), wanted)
     }
 
     fn listed(entry_id: &str, number: usize, dense: Option<f32>, bm25: Option<f32>) -> Listed {

@@ -1,8 +1,9 @@
-//! The search: candidates, manifests, ranking, and again where that leaves a gap.
+//! The search: candidates, manifests, ranking, and again where that leaves a gap; then, where it is asked for, a reranker.
 
 use crate::error::SearchError;
 use crate::hit::Hit;
-use crate::ranking::{Wanted, rank};
+use crate::ranking::{Wanted, count_shown, fuse, shown};
+use crate::reranker::Reranking;
 use crate::rounds::Rounds;
 use crate::store::{Answer, Question, Scope, Store};
 
@@ -16,8 +17,21 @@ const MOST_QUESTIONS: u32 = 4;
 /// The best hits, best first: as many as wanted, each document in exactly one revision. Where the cap or dropped candidates leave room, the index is asked for more.
 ///
 /// # Errors
-/// As the store.
-pub async fn search<S: Store>(store: &S, wanted: &Wanted) -> Result<Vec<Hit>, SearchError> {
+/// As the store, and as the reranker.
+pub async fn search<S: Store>(
+    store: &S,
+    wanted: &Wanted,
+    reranking: Option<Reranking<'_>>,
+) -> Result<Vec<Hit>, SearchError> {
+    let hits = gather(store, wanted).await?;
+    match reranking {
+        Some(reranking) => Ok(reranking.rank(hits, wanted).await?),
+        None => Ok(shown(hits, wanted)),
+    }
+}
+
+/// All that was found and stands, best first: enough for what is wanted, or all that there is.
+async fn gather<S: Store>(store: &S, wanted: &Wanted) -> Result<Vec<Hit>, SearchError> {
     let limit = wanted.limit;
     let mut rounds = Rounds::new(wanted.per_document);
     let mut width = limit.saturating_mul(CANDIDATES_PER_HIT).max(LEAST_CANDIDATES);
@@ -27,8 +41,8 @@ pub async fn search<S: Store>(store: &S, wanted: &Wanted) -> Result<Vec<Hit>, Se
         let answer = ask_one(store, Question { scope, limit: width }).await?;
         rounds.take(answer.candidates);
         judge_all(store, &mut rounds).await?;
-        hits = rank(rounds.standing(), wanted);
-        if hits.len() == limit || !answer.cut {
+        hits = fuse(rounds.standing(), wanted);
+        if count_shown(&hits, wanted) == limit || !answer.cut {
             break;
         }
         width = width.saturating_mul(2);
@@ -77,6 +91,7 @@ mod tests {
         chunks: Vec<Candidate>,
         manifests: HashMap<Uuid, Listing>,
         questions: Cell<usize>,
+        reads: Cell<usize>,
     }
 
     impl Shelf {
@@ -93,7 +108,7 @@ mod tests {
         }
 
         fn search(&self, limit: usize, per_document: usize) -> Vec<String> {
-            let hits = search(self, &Wanted::new(limit, per_document))
+            let hits = search(self, &Wanted::new(limit, per_document), None)
                 .now_or_never()
                 .expect("a shelf answers at once")
                 .unwrap();
@@ -117,6 +132,7 @@ mod tests {
         }
 
         async fn manifests(&self, documents: &[Uuid]) -> Result<HashMap<Uuid, Listing>, SearchError> {
+            self.reads.set(self.reads.get() + 1);
             let read = |id: &Uuid| Some((*id, self.manifests.get(id)?.clone()));
             Ok(std::future::ready(documents.iter().filter_map(read).collect()).await)
         }
@@ -168,10 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn one_question_is_enough_where_nothing_was_dropped() {
+    fn one_question_and_one_read_of_manifests_are_enough_where_nothing_was_dropped() {
         let mut shelf = Shelf::default();
         (0..100).for_each(|n| shelf.put(&n.to_string(), 1, &[0]));
         assert_eq!(shelf.search(10, 2).len(), 10);
-        assert_eq!(shelf.questions.get(), 1);
+        assert_eq!((shelf.questions.get(), shelf.reads.get()), (1, 1));
     }
 }

@@ -1,12 +1,12 @@
 //! A Qdrant server and a model, ready to be searched.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use qdrant_client::Qdrant;
-use shared::DocumentType;
 use shared::embedding::{EmbedError, Embedder, ModelError, ModelInfo};
 use shared::index::{Index, IndexMeta};
 use shared::settings::EmbeddingSettings;
@@ -15,13 +15,16 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::author::{self, AuthorFilter};
+use crate::cross_encoder::CrossEncoder;
 use crate::error::SearchError;
 use crate::filter;
 use crate::hit::Hit;
 use crate::neighbours;
+use crate::nothing::{self, Nothing};
 use crate::qdrant_store::QdrantStore;
 use crate::query::{Query, SearchText};
 use crate::ranking::Wanted;
+use crate::reranker::{RerankError, Reranker, Reranking};
 use crate::search::search;
 
 /// The first answer of a server that is up takes milliseconds: one that hangs is as good as away.
@@ -34,6 +37,7 @@ pub type AuthorNames = HashMap<String, String>;
 pub struct Searcher {
     qdrant: Qdrant,
     embedder: Embedder,
+    reranker: Option<Arc<dyn Reranker>>,
     /// The index that was last found to be made for this model.
     checked: Mutex<Option<Index>>,
 }
@@ -41,19 +45,36 @@ pub struct Searcher {
 impl Searcher {
     /// A searcher with a model that is loaded already.
     pub fn new(qdrant: Qdrant, embedder: Embedder) -> Self {
-        Self { qdrant, embedder, checked: Mutex::new(None) }
+        Self { qdrant, embedder, reranker: None, checked: Mutex::new(None) }
     }
 
-    /// Loads the model and meanwhile looks at the index, so that a program of one question loses no time.
+    /// The same, with somebody to look at the best hits again where a query asks for it.
+    #[must_use]
+    pub fn with_reranker(self, reranker: Arc<dyn Reranker>) -> Self {
+        Self { reranker: Some(reranker), ..self }
+    }
+
+    /// Loads the model, and the cross-encoder of that folder, and meanwhile looks at the index, so that a program of one
+    /// question loses no time.
     ///
     /// # Errors
-    /// What is wrong with the model comes first, then what is wrong with Qdrant or the index.
-    pub async fn start(qdrant: Qdrant, settings: EmbeddingSettings) -> Result<Self, SearchError> {
+    /// What is wrong with the models comes first, then what is wrong with Qdrant or the index.
+    pub async fn start(
+        qdrant: Qdrant,
+        settings: EmbeddingSettings,
+        rerank_model_dir: Option<PathBuf>,
+    ) -> Result<Self, SearchError> {
         // Not `try_join!`: a program that ended while ONNX Runtime starts on another thread could crash in its exit.
-        let (embedder, found) = tokio::join!(load(settings), live_meta(&qdrant));
-        let (searcher, (index, meta)) = (Self::new(qdrant.clone(), embedder?), found?);
+        let onnxruntime = settings.ort_dylib_path.clone();
+        let (embedder, reranker, found) =
+            tokio::join!(load(settings), load_reranker(rerank_model_dir, onnxruntime), live_meta(&qdrant));
+        let (searcher, reranker) = (Self::new(qdrant.clone(), embedder?), reranker?);
+        let (index, meta) = found?;
         searcher.check(index, &meta)?;
-        Ok(searcher)
+        Ok(match reranker {
+            Some(reranker) => searcher.with_reranker(Arc::new(reranker)),
+            None => searcher,
+        })
     }
 
     /// The model's own way of counting tokens.
@@ -68,10 +89,8 @@ impl Searcher {
     /// # Errors
     /// [`SearchError`].
     pub async fn search(&self, query: &Query) -> Result<Vec<Hit>, SearchError> {
-        if query.types.contains(&DocumentType::Users) {
-            return Err(SearchError::UsersHaveNoText);
-        }
-        let text = SearchText::new(&query.text)?;
+        let text = query.check()?;
+        let reranking = self.reranking(query, &text)?;
         let (dense, index, author) =
             tokio::try_join!(self.embed(&text), self.index(), self.author(query.author.as_deref()))?;
         let store = QdrantStore {
@@ -84,9 +103,24 @@ impl Searcher {
         };
         let (preferences, now) = (query.preferences.clone(), now());
         let wanted = Wanted { preferences, now, ..Wanted::new(query.limit, query.per_document) };
-        let mut hits = search(&store, &wanted).await?;
+        let mut hits = search(&store, &wanted, reranking).await?;
         hits.retain(|hit| query.least_score.is_none_or(|least| hit.score >= least));
         Ok(hits)
+    }
+
+    /// Why `query` has no hits, where that is none of its words; asked only once it has none.
+    ///
+    /// # Errors
+    /// [`SearchError`].
+    pub async fn why_nothing(&self, query: &Query) -> Result<Option<Nothing>, SearchError> {
+        if query.least_score.is_some() {
+            let all = Query { least_score: None, limit: 1, ..query.clone() };
+            if let Some(best) = self.search(&all).await?.first() {
+                return Ok(Some(Nothing::Score { best: best.score }));
+            }
+        }
+        let (index, author) = tokio::try_join!(self.index(), self.author(query.author.as_deref()))?;
+        nothing::why(&self.qdrant, &index, query, author.as_ref()).await
     }
 
     /// Adds to each hit its neighbours, up to `reach` on either side. They are of the hit's own revision, or left out where
@@ -105,6 +139,14 @@ impl Searcher {
     pub async fn author_names(&self, hits: &[Hit]) -> Result<AuthorNames, SearchError> {
         let ids: BTreeSet<String> = hits.iter().filter_map(|hit| hit.chunk.metadata.author_id.clone()).collect();
         Ok(author::names(&self.qdrant, ids).await?)
+    }
+
+    fn reranking<'a>(&'a self, query: &Query, text: &'a SearchText) -> Result<Option<Reranking<'a>>, SearchError> {
+        match (&self.reranker, query.rerank) {
+            (_, false) => Ok(None),
+            (None, true) => Err(SearchError::NoReranker),
+            (Some(by), true) => Ok(Some(Reranking { text: text.as_str(), by: by.as_ref() })),
+        }
     }
 
     async fn embed(&self, text: &SearchText) -> Result<Vec<f32>, SearchError> {
@@ -157,4 +199,14 @@ async fn load(settings: EmbeddingSettings) -> Result<Embedder, SearchError> {
     let (reply, loaded) = oneshot::channel::<Result<Embedder, ModelError>>();
     thread::spawn(move || drop(reply.send(Embedder::start(&settings, 1))));
     Ok(loaded.await.map_err(|_| EmbedError::Ended)??)
+}
+
+async fn load_reranker(
+    dir: Option<PathBuf>,
+    onnxruntime: Option<PathBuf>,
+) -> Result<Option<CrossEncoder>, SearchError> {
+    let Some(dir) = dir else { return Ok(None) };
+    let (reply, loaded) = oneshot::channel::<Result<CrossEncoder, RerankError>>();
+    thread::spawn(move || drop(reply.send(CrossEncoder::start(&dir, onnxruntime.as_deref()))));
+    Ok(Some(loaded.await.map_err(|_| RerankError::Ended)??))
 }

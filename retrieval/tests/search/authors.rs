@@ -87,13 +87,23 @@ async fn no_author_is_shown_what_was_anothers_all_along_while_texts_change_hands
     tokio::join!(writing, reading);
 }
 
-#[tokio::test]
-async fn fifty_at_once_all_have_their_answer() {
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_clients_at_once_all_have_their_answers() {
+    const CLIENTS: usize = 50;
+    const QUESTIONS: usize = 4;
     let index = TestIndex::new().await;
-    index.write_all(&(0..50).map(|n| by(n, n)).collect::<Vec<_>>(), TEXT).await;
-    let queries: Vec<Query> = (0..50).map(|n| of(&format!("author {n}"))).collect();
-    let answers = join_all(queries.iter().map(|query| index.searcher.search(query))).await;
-    for (n, hits) in answers.into_iter().enumerate() {
-        assert_eq!(hits.expect("an answer")[0].chunk.identity.entry_id, format!("d{n}"));
+    index.write_all(&(0..CLIENTS).map(|n| by(n, n)).collect::<Vec<_>>(), TEXT).await;
+    let clients = (0..CLIENTS).map(|n| {
+        let searcher = index.another_searcher(&index.url);
+        tokio::spawn(async move {
+            for question in 0..QUESTIONS {
+                let asked = (n + question) % CLIENTS;
+                let hits = searcher.search(&of(&format!("author {asked}"))).await.expect("an answer");
+                assert_eq!(hits[0].chunk.identity.entry_id, format!("d{asked}"));
+            }
+        })
+    });
+    for client in join_all(clients).await {
+        client.expect("each has its answers");
     }
 }

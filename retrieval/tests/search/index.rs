@@ -72,6 +72,11 @@ impl TestIndex {
         Self { qdrant, index, searcher, url, settings, embedder, _turn: turn }
     }
 
+    /// A searcher on a connection of its own.
+    pub(crate) fn another_searcher(&self, url: &str) -> Searcher {
+        Searcher::new(client(url), self.embedder.clone())
+    }
+
     /// Writes chunks without listing them, as a writer does before the manifest moves.
     pub(crate) async fn put(&self, document: &Document, texts: &[&str]) -> Vec<Uuid> {
         let vectors = self.embedder.embed(texts.iter().map(ToString::to_string).collect()).await.expect("embedded");
@@ -160,11 +165,15 @@ pub(crate) async fn without_index() -> (Qdrant, MutexGuard<'static, ()>, String,
     (qdrant, turn, shared.url.clone(), shared.settings.clone())
 }
 
+fn client(url: &str) -> Qdrant {
+    Qdrant::from_url(url).skip_compatibility_check().build().expect("a URL")
+}
+
 async fn bare() -> (Qdrant, MutexGuard<'static, ()>, &'static Shared) {
     let shared = shared().await;
     let turn = shared.turn.lock().await;
     assert!(shared.server.as_ref().is_none_or(|server| server.pid().is_some()), "the server runs");
-    let qdrant = Qdrant::from_url(&shared.url).skip_compatibility_check().build().expect("a URL");
+    let qdrant = client(&shared.url);
     for collection in qdrant.list_collections().await.expect("an answer").collections {
         if collection.name.starts_with("twin_") {
             qdrant.delete_collection(collection.name).await.expect("deleted");

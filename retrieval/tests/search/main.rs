@@ -3,5 +3,9 @@
 
 mod answers;
 mod authors;
+mod bad_input;
+mod cross_encoder;
 mod index;
 mod program;
+mod requests;
+mod rerank;

@@ -1,33 +1,59 @@
 //! The program: what it prints, where, and with which exit code.
 
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use crate::index::{Document, TestIndex, without_index};
+use crate::index::{Document, TestIndex};
 use serde_json::Value;
-use shared::index::{Index, IndexMeta};
 use shared::settings::EmbeddingSettings;
 
-const NOBODY: &str = "http://127.0.0.1:1";
-
 /// `retrieval` with these arguments and no other settings than these.
-async fn run(url: &str, settings: &EmbeddingSettings, arguments: &[&str]) -> Output {
+pub(crate) async fn run(url: &str, settings: &EmbeddingSettings, arguments: &[&str]) -> Output {
+    run_with(url, settings, &[], arguments).await
+}
+
+/// The same, with more settings.
+pub(crate) async fn run_with(
+    url: &str,
+    settings: &EmbeddingSettings,
+    more: &[(&str, &str)],
+    arguments: &[&str],
+) -> Output {
+    let mut command = command(url, settings, arguments);
+    command.envs(more.iter().copied()).stdin(Stdio::null());
+    tokio::task::spawn_blocking(move || command.output()).await.expect("joined").expect("started")
+}
+
+/// The same, with this on standard input.
+pub(crate) async fn run_reading(url: &str, settings: &EmbeddingSettings, arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = command(url, settings, arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, input) = (command.spawn().expect("started"), input.to_owned());
+    let ended = move || {
+        child.stdin.take().expect("piped").write_all(&input).expect("read");
+        child.wait_with_output().expect("ended")
+    };
+    tokio::task::spawn_blocking(ended).await.expect("joined")
+}
+
+fn command(url: &str, settings: &EmbeddingSettings, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retrieval"));
-    command.args(arguments).env_clear().env("QDRANT_URL", url).stdin(Stdio::null());
+    command.args(arguments).env_clear().env("QDRANT_URL", url);
     for (name, value) in
         [("EMBEDDING_MODEL_DIR", &settings.embedding_model_dir), ("ORT_DYLIB_PATH", &settings.ort_dylib_path)]
     {
         command.envs(value.iter().map(|value| (name, value)));
     }
-    tokio::task::spawn_blocking(move || command.output()).await.expect("joined").expect("started")
+    command
 }
 
-fn said(bytes: &[u8]) -> String {
+pub(crate) fn said(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
 /// Failed with this code, one line on standard error that has this in it, and nothing on standard output.
 #[track_caller]
-fn assert_refused(output: &Output, code: i32, part: &str) {
+pub(crate) fn assert_refused(output: &Output, code: i32, part: &str) {
     let error = said(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
@@ -86,55 +112,6 @@ async fn context_is_a_block_of_citations_within_the_budget() {
     assert!(index.searcher.count_tokens(&short) <= 60, "{short}");
     let none = run(&index.url, &index.settings, &["context", "tea", "--tokens", "3"]).await;
     assert!(none.status.success() && none.stdout.is_empty() && !none.stderr.is_empty());
-}
-
-#[tokio::test]
-async fn nothing_found_is_no_error() {
-    let index = TestIndex::new().await;
-    let json = run(&index.url, &index.settings, &["search", "tea", "--json"]).await;
-    assert!(json.status.success() && json.stdout.is_empty() && json.stderr.is_empty());
-    let readable = run(&index.url, &index.settings, &["search", "tea", "--author", "nobody"]).await;
-    assert!(readable.status.success() && readable.stdout.is_empty());
-    assert!(said(&readable.stderr).contains("nothing found"));
-}
-
-#[tokio::test]
-async fn what_a_person_did_wrong_is_one_line_and_code_2() {
-    let (_qdrant, _turn, url, settings) = without_index().await;
-    for (arguments, part) in [
-        (vec!["search", " \t "], "query is empty"),
-        (vec!["context", ""], "query is empty"),
-        (vec!["search", "tea", "--type", "books"], "unknown type"),
-        (vec!["search", "tea", "--type", "users"], "users have no text"),
-        (vec!["search", "tea", "--limit", "0"], "1 to 1000"),
-        (vec!["search", "tea", "--limit", "many"], "1 to 1000"),
-        (vec!["search", "tea", "--since", "yesterday"], "--since"),
-        (vec!["search", "tea", "--prefer", "medium"], "--prefer"),
-        (vec!["search", "tea", "--fresh", "0"], "--fresh"),
-        (vec!["search", "tea", "--expand", "11"], "0 to 10"),
-        (vec!["search", "tea", "--jsn"], "--jsn"),
-        (vec!["context", "tea", "--tokens", "few"], "TOKENS"),
-    ] {
-        assert_refused(&run(&url, &settings, &arguments).await, 2, part);
-    }
-    assert_refused(&run("qdrant", &settings, &["search", "tea"]).await, 2, "QDRANT_URL");
-    let nowhere = EmbeddingSettings { embedding_model_dir: Some("/nowhere".into()), ..settings.clone() };
-    assert_refused(&run(&url, &nowhere, &["search", "tea"]).await, 2, "EMBEDDING_MODEL_DIR");
-}
-
-#[tokio::test]
-async fn a_server_that_is_away_is_code_3_and_an_index_that_is_missing_1() {
-    let (_qdrant, _turn, url, settings) = without_index().await;
-    assert_refused(&run(NOBODY, &settings, &["search", "tea"]).await, 3, "cannot be reached");
-    assert_refused(&run(&url, &settings, &["search", "tea"]).await, 1, "no index yet");
-}
-
-#[tokio::test]
-async fn an_index_of_another_model_is_refused() {
-    let (qdrant, _turn, url, settings) = without_index().await;
-    let meta = IndexMeta { partitions: 8, model: "other".into(), dimension: 384, model_fingerprint: "other".into() };
-    Index::ensure(&qdrant, &meta).await.expect("index is made");
-    assert_refused(&run(&url, &settings, &["search", "tea"]).await, 2, "EMBEDDING_MODEL");
 }
 
 #[tokio::test]

@@ -6,5 +6,5 @@ mod tokens;
 mod word_pieces;
 
 pub use embedder::{EmbedError, Embedder, Run};
-pub use model::{Model, ModelError, ModelInfo};
+pub use model::{Model, ModelError, ModelInfo, start_runtime};
 pub use tokens::TokenCounter;

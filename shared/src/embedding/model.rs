@@ -170,7 +170,10 @@ impl Model {
 }
 
 /// Loads ONNX Runtime once a process. Before anything else touches it: `ort` panics where it finds no library.
-fn start_runtime(path: Option<&Path>) -> Result<(), ModelError> {
+///
+/// # Errors
+/// [`ModelError::Runtime`].
+pub fn start_runtime(path: Option<&Path>) -> Result<(), ModelError> {
     static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
     let path = path.unwrap_or(Path::new("libonnxruntime.so"));
     let started = STARTED.get_or_init(|| ort::init_from(path).map(drop).map_err(|error| error.to_string()));

@@ -2,12 +2,13 @@
 //! their comments say. `target/eval.json`, `target/eval.svg`.
 //!
 //! The questions are halved by a hash of their text: choices are made on one half (`TRIED=all` compares them there, `TRIED=chunks,link` those that are named so) and
-//! reported on the other.
+//! reported on the other. With `RERANK_MODEL_DIR=folder` also what a cross-encoder makes of it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use local::{Progress, Step};
+use retrieval::CrossEncoder;
 use serde_json::json;
 use shared::embedding::{Embedder, TokenCounter};
 use shared::settings::EmbeddingSettings;
@@ -25,6 +26,7 @@ struct Run {
     vectors: Vec<Vec<f32>>,
     embedder: Embedder,
     model: PathBuf,
+    reranker: Option<CrossEncoder>,
 }
 
 #[tokio::main]
@@ -38,11 +40,13 @@ async fn main() -> Result<()> {
         embedding_model_dir: Some(installation.model.clone()),
         ort_dylib_path: Some(installation.onnxruntime.clone()),
     };
+    let start = |dir| CrossEncoder::start(Path::new(&dir), settings.ort_dylib_path.as_deref());
+    let reranker = setting("RERANK_MODEL_DIR").map(start).transpose()?;
     let embedder = eval::embedder(&settings, &cache.join("eval"))?;
     let step = progress.step("evaluation");
     let texts: Vec<&str> = data.questions.iter().map(|question| question.text.as_str()).collect();
     let vectors = eval::vectors(&embedder, &texts, &step).await?;
-    let run = Run { data, vectors, embedder, model: installation.model };
+    let run = Run { data, vectors, embedder, model: installation.model, reranker };
     let shown = match setting("TRIED") {
         Some(named) => run.trials(&named, &step).await?,
         None => run.report(&step).await?,
@@ -60,19 +64,27 @@ impl Run {
         let words = library.words(&chosen.weighting);
         let unlinked = library.words(&eval::Weighting { link: 0.0, ..chosen.weighting });
         let mut rows: Vec<Row> = Vec::new();
-        for (name, words, lists) in [
-            ("dense", &words, Lists::Dense),
-            ("BM25", &words, Lists::Bm25),
-            ("hybrid", &words, Lists::Hybrid),
-            ("hybrid, links not searched", &unlinked, Lists::Hybrid),
-        ] {
+        let reranked = self.reranker.as_ref().map(|by| ("hybrid + rerank", &words, Lists::Reranked(by)));
+        let ways = [
+            Some(("dense", &words, Lists::Dense)),
+            Some(("BM25", &words, Lists::Bm25)),
+            Some(("hybrid", &words, Lists::Hybrid)),
+            reranked,
+            Some(("hybrid, links not searched", &unlinked, Lists::Hybrid)),
+        ];
+        for (name, words, lists) in ways.into_iter().flatten() {
+            step.doing(name);
             rows.push((name.into(), eval::measure(&self.outcomes(&library, words, lists, &chosen, false).await?)));
         }
         let all = self.outcomes(&library, &words, Lists::Hybrid, &chosen, true).await?;
         rows.push(("hybrid, on the half it was chosen by".into(), eval::measure(&all)));
         let title = format!("{}; {} chunks", self.data.summary(), library.len());
         write(&title, &rows)?;
-        Ok(format!("{title}\n\n{}\ntarget/eval.json, target/eval.svg", eval::table("reported half", &rows)))
+        let mut shown = format!("{title}\n\n{}\n", eval::table("reported half", &rows));
+        if self.reranker.is_none() {
+            shown += "no hybrid + rerank: RERANK_MODEL_DIR names no cross-encoder\n";
+        }
+        Ok(shown + "target/eval.json, target/eval.svg")
     }
 
     /// Hybrid search by every choice, on the half to choose by.
@@ -114,7 +126,7 @@ impl Run {
         &self,
         library: &Library,
         words: &Words,
-        lists: Lists,
+        lists: Lists<'_>,
         trial: &Trial,
         choosing: bool,
     ) -> Result<Vec<Outcome>> {

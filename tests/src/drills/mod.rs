@@ -4,6 +4,7 @@
 //! the built programs ([`site::Site`]), under writers that know what they wrote ([`load::Load`]), and says of each
 //! promise what it saw. An error is a drill that could not be judged.
 
+mod authors;
 mod broker;
 mod consumer_kills;
 mod desk;
@@ -20,6 +21,7 @@ mod memory;
 mod mortal;
 mod oplog;
 mod outage;
+mod ownership;
 mod posts;
 mod producer_kills;
 mod reads;
@@ -115,5 +117,10 @@ pub const DRILLS: &[Drill] = &[
         name: "reads",
         about: "searches for a document of a hundred chunks that is rewritten without pause",
         run: |order, verdict| Box::pin(reads::run(order, verdict)),
+    },
+    Drill {
+        name: "authors",
+        about: "searches by author among a thousand who write the same, while documents change hands without pause",
+        run: |order, verdict| Box::pin(authors::run(order, verdict)),
     },
 ];

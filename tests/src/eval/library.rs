@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Result, ensure};
 use local::Step;
-use retrieval::{Answer, Candidate, Hit, Listing, Ranking, Scope, SearchError, Store, Wanted};
+use retrieval::{Answer, Candidate, Hit, Listing, Ranking, Reranker, Reranking, Scope, SearchError, Store, Wanted};
 use serde_json::{Map, Value};
 use shared::embedding::{Embedder, TokenCounter};
 use shared::sparse::{Searched, SparseVector, Weighting, query_vector};
@@ -26,6 +26,7 @@ struct Chunk {
     id: Uuid,
     identity: Identity,
     link: String,
+    title: Option<String>,
     made: consumer::Chunk,
 }
 
@@ -44,15 +45,17 @@ pub struct Words {
     postings: HashMap<u32, Vec<(usize, f32)>>,
 }
 
-/// Which lists take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lists {
+/// Which lists take part, and who has the last word.
+#[derive(Clone, Copy)]
+pub enum Lists<'a> {
     /// Similarity alone.
     Dense,
     /// Words alone.
     Bm25,
     /// Both.
     Hybrid,
+    /// Both, and a second look.
+    Reranked(&'a dyn Reranker),
 }
 
 /// A question to the library.
@@ -77,10 +80,10 @@ impl Library {
         let (mut chunks, mut listings) = (Vec::new(), HashMap::new());
         for (identity, fields) in &data.documents {
             let made = consumer::chunks(identity, &data::event(identity, fields), tokens);
-            let link = text_of(fields, "link");
+            let (link, title) = (text_of(fields, "link"), title_of(fields));
             let of_document = made.into_iter().enumerate().map(|(at, made)| {
                 let id = Uuid::new_v5(&identity.manifest_id(), &at.to_be_bytes());
-                Chunk { id, identity: identity.clone(), link: link.clone(), made }
+                Chunk { id, identity: identity.clone(), link: link.clone(), title: title.clone(), made }
             });
             let from = chunks.len();
             chunks.extend(of_document);
@@ -136,14 +139,19 @@ impl Library {
         &self,
         words: &Words,
         (text, vector): (&str, &[f32]),
-        lists: Lists,
+        lists: Lists<'_>,
         ranking: &Ranking,
         (limit, per_document): (usize, usize),
     ) -> Result<Vec<Shown<'_>>, SearchError> {
-        let dense = if lists == Lists::Bm25 { Vec::new() } else { self.by_similarity(vector) };
-        let bm25 = if lists == Lists::Dense { Vec::new() } else { self.by_words(words, &query_vector(text)) };
+        let dense = if matches!(lists, Lists::Bm25) { Vec::new() } else { self.by_similarity(vector) };
+        let bm25 = if matches!(lists, Lists::Dense) { Vec::new() } else { self.by_words(words, &query_vector(text)) };
+        let reranking = match lists {
+            Lists::Reranked(by) => Some(Reranking { text, by }),
+            Lists::Dense | Lists::Bm25 | Lists::Hybrid => None,
+        };
         let asked = Asked { library: self, dense, bm25 };
-        let hits = retrieval::search(&asked, &Wanted { ranking: *ranking, ..Wanted::new(limit, per_document) }).await?;
+        let wanted = Wanted { ranking: *ranking, ..Wanted::new(limit, per_document) };
+        let hits = retrieval::search(&asked, &wanted, reranking).await?;
         let shown = |hit: &Hit| {
             let chunk = self.chunks.iter().find(|chunk| chunk.id == hit.chunk_id)?;
             Some(Shown { identity: &chunk.identity, text: &chunk.made.text })
@@ -173,10 +181,10 @@ impl Asked<'_> {
         let payload = ChunkPayload {
             identity: chunk.identity.clone(),
             revision: Revision::from(1),
-            text: String::new(),
-            path: None,
-            symbol: None,
-            metadata: Metadata::default(),
+            text: chunk.made.text.clone(),
+            path: chunk.made.path.clone(),
+            symbol: chunk.made.symbol.clone(),
+            metadata: Metadata { title: chunk.title.clone(), ..Metadata::default() },
         };
         Candidate { id: chunk.id, chunk: payload, dense, bm25 }
     }
@@ -220,6 +228,12 @@ impl Store for Asked<'_> {
 fn sorted(mut list: Vec<(usize, f32)>) -> Vec<(usize, f32)> {
     list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     list
+}
+
+/// An article's title, a repository's name.
+fn title_of(fields: &Map<String, Value>) -> Option<String> {
+    let title = || fields.get("content")?.get("Title");
+    Some(fields.get("name").or_else(title)?.as_str()?.to_owned())
 }
 
 fn text_of(fields: &Map<String, Value>, name: &str) -> String {

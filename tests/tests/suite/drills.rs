@@ -65,6 +65,11 @@ async fn a_document_that_is_rewritten_without_pause_is_found_in_one_revision_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_author_is_shown_what_is_anothers_while_documents_change_hands() {
+    holds("authors", 0.02).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kills_of_the_consumer_in_every_stage_lose_nothing_and_leave_nothing_behind() {
     holds("consumer-kills", 0.02).await;
 }
