@@ -1,13 +1,19 @@
 //! HTML → Markdown, in one pass over the tokens of the HTML standard's own tokenizer. No tree is built: what is nested a
-//! million deep, never closed or closed wrongly costs no stack and no more than linear time.
+//! million deep, never closed or closed wrongly costs no stack and no more than linear time. Of a whole page only its text
+//! is kept (`parts`).
 
 mod detection;
+mod parts;
+mod pausing_reader;
+mod role;
 mod writer;
 
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{Token, Tokenizer};
 
-use detection::looks_like_html;
+use detection::{is_page, looks_like_html};
+use parts::Parts;
+use pausing_reader::PausingReader;
 use writer::Writer;
 
 /// Elements whose content nobody reads as text. The tokenizer takes it whole, so that it always ends.
@@ -29,10 +35,11 @@ pub(super) fn to_markdown(text: &str) -> Option<String> {
 /// `None` where a skipped element was still open at the end.
 fn convert(html: &str, skipped: &[&str]) -> Option<String> {
     let mut writer = Writer::default();
-    let mut skipping = Skipping::default();
+    let (mut parts, mut skipping) = (Parts::default(), Skipping::default());
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
-    for token in Tokenizer::new_with_emitter(html, emitter).flatten() {
+    // Errors are the reader's pauses.
+    for token in Tokenizer::new_with_emitter(PausingReader::new(html), emitter).flatten() {
         match token {
             Token::StartTag(tag) => {
                 let name = String::from_utf8_lossy(&tag.name).into_owned();
@@ -42,6 +49,7 @@ fn convert(html: &str, skipped: &[&str]) -> Option<String> {
                         let value = tag.attributes.get(wanted.as_bytes())?;
                         Some(String::from_utf8_lossy(value).into_owned())
                     };
+                    parts.start(&name, attribute, writer.length());
                     writer.start(&name, attribute);
                 }
             }
@@ -49,14 +57,19 @@ fn convert(html: &str, skipped: &[&str]) -> Option<String> {
                 let name = String::from_utf8_lossy(&tag.name);
                 if !skipping.end(&name) {
                     writer.end(&name);
+                    parts.end(&name, writer.length());
                 }
             }
-            Token::String(text) if !skipping.is_on() => writer.text(&String::from_utf8_lossy(&text)),
+            Token::String(text) if !skipping.is_on() => {
+                let text = String::from_utf8_lossy(&text);
+                parts.text(&text);
+                writer.text(&text);
+            }
             _ => {}
         }
     }
     let complete = !skipping.is_on() || UNREADABLE.contains(&skipping.element.as_str());
-    complete.then(|| writer.finish())
+    complete.then(|| writer.finish(parts, is_page(html)))
 }
 
 /// The skipped element that is open, and how often in itself.

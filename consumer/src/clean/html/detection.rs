@@ -21,11 +21,16 @@ fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns here are valid")
 }
 
+/// Whether a text is a whole page, which has more on it than what it is about.
+pub(super) fn is_page(text: &str) -> bool {
+    PAGE.is_match(text)
+}
+
 pub(super) fn looks_like_html(text: &str) -> bool {
     if !text.contains('<') {
         return false;
     }
-    if PAGE.is_match(text) {
+    if is_page(text) {
         return true;
     }
     let closed = text.trim_end().ends_with('>');

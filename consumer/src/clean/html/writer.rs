@@ -1,9 +1,9 @@
 //! Writes Markdown from a stream of tags and texts.
 
+use super::parts::Parts;
+
 /// Levels of lists and quotes that show as indentation.
 const MAX_INDENT: usize = 6;
-/// A marked main part counts if it has this share of the text (one in …).
-const MAIN_SHARE: usize = 5;
 
 #[derive(Default)]
 pub(super) struct Writer {
@@ -17,25 +17,15 @@ pub(super) struct Writer {
     lists: Vec<Option<usize>>,
     quotes: usize,
     heading: bool,
-    link: Option<(usize, String)>,
+    /// Where it begins, and its address if that leads away from the page.
+    link: Option<(usize, Option<String>)>,
     pre: Option<Preformatted>,
-    main: Extent,
-    article: Extent,
 }
 
 #[derive(Default)]
 struct Preformatted {
     language: String,
     text: String,
-}
-
-/// From where to where an element reaches in the output.
-#[derive(Default)]
-struct Extent {
-    starts: usize,
-    open: usize,
-    from: usize,
-    to: usize,
 }
 
 impl Writer {
@@ -47,11 +37,6 @@ impl Writer {
                 _ => {}
             }
             return;
-        }
-        match name {
-            "main" => self.main.start(self.out.len()),
-            "article" => self.article.start(self.out.len()),
-            _ => {}
         }
         match name {
             "br" if self.heading => self.space = true,
@@ -76,9 +61,11 @@ impl Writer {
             }
             "code" => self.inline("`"),
             "a" => {
-                self.link = attribute("href").filter(|href| leads_away(href)).map(|href| {
+                let href = attribute("href").unwrap_or_default();
+                let is_link = leads_away(&href) || href.starts_with('#');
+                self.link = is_link.then(|| {
                     self.inline("");
-                    (self.out.len(), href)
+                    (self.out.len(), leads_away(&href).then_some(href))
                 });
             }
             "img" => self.image(attribute("alt"), attribute("src")),
@@ -114,11 +101,6 @@ impl Writer {
             name if is_block(name) => self.new_block(),
             _ => {}
         }
-        match name {
-            "main" => self.main.end(self.out.len()),
-            "article" => self.article.end(self.out.len()),
-            _ => {}
-        }
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -139,18 +121,24 @@ impl Writer {
         self.space = text.ends_with(|c: char| c.is_ascii_whitespace());
     }
 
-    /// The main part where the page marks one that holds a fair share of the text, else all of it.
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn length(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What `parts` chooses of it.
+    pub(super) fn finish(mut self, parts: Parts, is_page: bool) -> String {
         self.end_pre();
-        for extent in [self.main, self.article] {
-            let marked = extent.starts == 1 && extent.to > extent.from;
-            if marked && (extent.to - extent.from) * MAIN_SHARE >= self.out.len() {
-                // Blanks that were due there may have been written otherwise since.
-                let (from, to) = (self.out.floor_char_boundary(extent.from), self.out.floor_char_boundary(extent.to));
-                return self.out[from..to].to_owned();
+        let mut text = String::new();
+        for range in parts.chosen(self.out.len(), is_page) {
+            // Blanks that were due there may have been written otherwise since.
+            let (from, to) = (self.out.floor_char_boundary(range.start), self.out.floor_char_boundary(range.end));
+            let piece = self.out[from..to].trim_matches('\n');
+            if !piece.trim().is_empty() {
+                text.push_str(if text.is_empty() { "" } else { "\n\n" });
+                text.push_str(piece);
             }
         }
-        self.out
+        text
     }
 
     fn new_line(&mut self) {
@@ -219,6 +207,13 @@ impl Writer {
         };
         // Text that goes over several blocks is no link in Markdown; neither is none.
         let text = self.out.get(start..).unwrap_or_default();
+        let Some(href) = href else {
+            // The sign beside a heading that one may link to it by.
+            if !text.contains(char::is_alphanumeric) {
+                self.out.truncate(start);
+            }
+            return;
+        };
         let blanks = text.len() - text.trim_start().len();
         if text.trim().is_empty() || text.trim().contains('\n') {
             return;
@@ -249,23 +244,6 @@ impl Writer {
             self.inline(&format!("{fence}{language}\n{text}\n{fence}"));
         }
         self.new_block();
-    }
-}
-
-impl Extent {
-    fn start(&mut self, at: usize) {
-        if self.starts == 0 {
-            self.from = at;
-        }
-        self.starts += 1;
-        self.open += 1;
-    }
-
-    fn end(&mut self, at: usize) {
-        if self.open > 0 {
-            self.open -= 1;
-            self.to = at;
-        }
     }
 }
 

@@ -100,6 +100,8 @@ pub(super) fn by_hand() -> Vec<(&'static str, Document, End)> {
         "&amp;".repeat(1_000),
         "<html>".to_owned() + &"&NotEqualTilde;".repeat(2_000),
         "<html>".to_owned() + &"<blockquote><ul><li>".repeat(1_000) + "text",
+        many_attributes(2_000),
+        many_attributes(50_000),
         "<!DOCTYPE html [<!ENTITY a \"&b;&b;\"><!ENTITY b \"&a;&a;\">]><p>&a;&b;</p>".to_owned(),
         "&#x110000;&#xd800;&nosuch;&#0;".repeat(50),
         format!("![](data:image/png;base64,{})", "A".repeat(50_000)),
@@ -125,6 +127,11 @@ pub(super) fn by_hand() -> Vec<(&'static str, Document, End)> {
     }
     documents.push(("users", doc! { "first_name": 5 }, End::Dead("first_name")));
     documents
+}
+
+fn many_attributes(count: usize) -> String {
+    let attributes: String = (0..count).map(|number| format!(" a{number}=\"{number}\"")).collect();
+    format!("<html><p{attributes}>text")
 }
 
 /// A value of any kind, of little depth.
