@@ -2,11 +2,11 @@
 
 mod command;
 
-use std::io::{ErrorKind, Write, stdout};
+use std::io::{Write, stdout};
 use std::process::exit;
 
 use retrieval::{Query, SearchError, Searcher, context, json_line, readable};
-use shared::{index, settings, telemetry};
+use shared::{Output, index, settings, telemetry};
 
 use command::{Cli, Command, Connection, ContextArgs, SearchArgs};
 
@@ -79,12 +79,9 @@ async fn connect(connection: &Connection, query: &Query) -> Result<Searcher, Sea
 
 /// Whoever reads may have seen enough (`| head`).
 fn print(text: &str) {
-    let mut out = stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("error: standard output: {error}");
-            exit(1);
-        }
-        _ => {}
+    let mut out = Output::of(stdout().lock());
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        eprintln!("error: standard output: {error}");
+        exit(1);
     }
 }
