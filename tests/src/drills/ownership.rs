@@ -50,7 +50,7 @@ impl Author {
     }
 
     fn is_user(self) -> bool {
-        self.0 % UNKNOWN != 0
+        !self.0.is_multiple_of(UNKNOWN)
     }
 
     /// The insert of the user, if it is one.
