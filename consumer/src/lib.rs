@@ -49,7 +49,7 @@ pub use dead_letters::{DeadLettersCommand, dead_letters};
 pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
 pub use partition::{PREFETCH, Partition};
-pub use prepare::{chunks, embedded_texts};
+pub use prepare::{chunks, cleaned_text, embedded_texts};
 pub use qdrant_store::QdrantStore;
 pub use service::run;
 pub use settings::ConsumerSettings;
