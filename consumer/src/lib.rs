@@ -49,7 +49,7 @@ pub use error::{ConsumerError, Fault, PartitionError, StoreError};
 pub use janitor::Expired;
 pub use partition::Partition;
 pub use prefetch::PREFETCH;
-pub use prepare::{chunks, embedded_texts};
+pub use prepare::{chunks, cleaned_text, embedded_texts};
 pub use qdrant_store::QdrantStore;
 pub use service::run;
 pub use settings::ConsumerSettings;

@@ -89,6 +89,12 @@ pub fn chunks(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -
     }
 }
 
+/// The text that cleaning leaves of this event's document; empty where it cannot be indexed. For measurements.
+pub fn cleaned_text(identity: &Identity, event: &ChangeEvent) -> String {
+    let cleaned = event.document.as_ref().and_then(|document| clean(identity, document).ok());
+    cleaned.map(|cleaned| cleaned.text()).unwrap_or_default()
+}
+
 /// The texts that the model is given for this event. For measurements, which compare indexing with embedding alone.
 pub fn embedded_texts(identity: &Identity, event: &ChangeEvent, tokens: &TokenCounter) -> Vec<String> {
     chunks(identity, event, tokens).into_iter().map(|chunk| chunk.embedded_text).collect()

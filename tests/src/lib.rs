@@ -11,6 +11,7 @@ pub mod drills;
 pub mod eval;
 pub mod http;
 pub mod model;
+pub mod pages;
 mod servers;
 mod service;
 pub mod text;

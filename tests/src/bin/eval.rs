@@ -1,5 +1,5 @@
 //! `make eval DATA=folder`: how well the documents of a folder are found, or with `DATA=crates` functions of crates by what
-//! their comments say. `target/eval.json`, `target/eval.svg`.
+//! their comments say. `target/eval.json`, `target/eval.svg`. With `DATA=pages`: how well the text of web pages is found.
 //!
 //! The questions are halved by a hash of their text: choices are made on one half (`TRIED=all` compares them there, `TRIED=chunks,link` those that are named so) and
 //! reported on the other. With `RERANK_MODEL_DIR=folder` also what a cross-encoder makes of it.
@@ -31,7 +31,13 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = setting("DATA").context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`")?;
+    let folder = setting("DATA")
+        .context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`, or `pages`")?;
+    if folder == "pages" {
+        let table = tests::pages::compare(&local::default_cache(), &target()?.join("pages"))?;
+        println!("{table}");
+        return Ok(());
+    }
     let data = if folder == "crates" { Data::of_crates()? } else { Data::read(Path::new(&folder))? };
     let (progress, cache) = (Progress::stderr(), local::default_cache());
     let installation = local::provision(&cache, &progress).await?;
@@ -153,10 +159,15 @@ fn is_to_choose_by(question: &Question) -> bool {
     xxh3_64(question.text.as_bytes()) & 1 == 0
 }
 
-/// Into the checkout's own folder, wherever cargo builds.
-fn write(title: &str, rows: &[Row]) -> Result<()> {
+/// The checkout's own folder, wherever cargo builds.
+fn target() -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target");
     std::fs::create_dir_all(&target)?;
+    Ok(target)
+}
+
+fn write(title: &str, rows: &[Row]) -> Result<()> {
+    let target = target()?;
     let row = |(name, measured): &Row| {
         let of = |(measure, at): (&&str, &Measured)| {
             (measure.to_string(), json!({"mean": at.mean, "low": at.low, "high": at.high}))
