@@ -84,8 +84,12 @@ fn without_addresses(markdown: &str) -> String {
 
 fn table(outcomes: &[Outcome]) -> String {
     let mut text = "| |".to_owned();
-    Set::ALL.iter().for_each(|set| text += &format!(" {} P / R / F1 |", set.name()));
-    KINDS.iter().for_each(|kind| text += &format!(" {kind} |"));
+    for set in Set::ALL {
+        text += &format!(" {} P / R / F1 |", set.name());
+    }
+    for kind in KINDS {
+        text += &format!(" {kind} |");
+    }
     text += &format!("\n| --- |{}\n", " ---: |".repeat(Set::ALL.len() + KINDS.len()));
     for Outcome { name, scores, shapes } in outcomes {
         text += &format!("| {name} |");
