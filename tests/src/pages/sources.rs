@@ -71,7 +71,7 @@ fn fetch(folder: &Path) -> Result<()> {
     run("python3", &["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "newspaper4k==0.9.6"])?;
     run(
         "tar",
-        &["--extract", "--file", "newspaper4k-0.9.6.tar.gz", "--transform", "s/^newspaper4k-[^/]*/newspaper4k/"],
+        &["--extract", "--file", "newspaper4k-0.9.6.tar.gz", "--transform", "s,^newspaper4k-[^/]*,newspaper4k,"],
     )?;
     run("apt-get", &["download", "--quiet", "python3.11-doc", "git-doc"])?;
     for package in files(folder)?.iter().filter(|path| path.extension() == Some(OsStr::new("deb"))) {
