@@ -72,7 +72,7 @@ fn a_port_in_use_is_said_after_what_else_is_wrong() {
 fn the_local_stack_names_a_wrong_setting_too() {
     let folder = tempfile::tempdir().unwrap();
     let local = |environment| run_in(folder.path(), "local", &["start"], &[environment]);
-    for (setting, wrong) in [("STACK", "foo"), ("STACK", "containers"), ("LOCAL_QDRANT_PORT", "abc")] {
+    for (setting, wrong) in [("STACK", "foo"), ("LOCAL_QDRANT_PORT", "abc")] {
         assert_names(&local((setting, wrong)), 2, &format!("error: {setting}: "));
     }
 }
