@@ -4,18 +4,20 @@
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench eval check chaos fuzz fmt lint tools build started
+.PHONY: help local-start local-stop local-status local-logs local-clean local-test-cdc local-start-cdc search test bench eval check chaos fuzz images-offline test-containers fmt lint tools build started
 
 # The program as built by `build`, which has shown what there was to see. Named without a package, so that it is not built again with fewer features.
 BUILT = cargo run --release --locked --quiet --bin local --
+# Says which stack it will be. In containers the image is built from the sources, so that the programs are built here only for the native one.
+CHOOSE = cargo build --release --locked --bin local && stack=$$($(BUILT) choose) && if [ "$$stack" = native ]; then $(MAKE) --no-print-directory build; fi
 # The copy that `local-start` leaves: it works also while the code does not compile.
 STARTED = $${LOCAL_DIR:-.local}/bin/local
 
 help: ## show the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-local-start: build ## everything up and healthy on this machine: servers, producer, consumer
-	@$(BUILT) start
+local-start: tools ## everything up and healthy: servers, producer, consumer; in containers where they can be had (STACK=native|containers decides)
+	@$(CHOOSE) && STACK=$$stack $(BUILT) start
 
 local-stop: ## end everything, in order
 	@if [ -x "$(STARTED)" ]; then "$(STARTED)" stop; else echo "nothing runs"; fi
@@ -32,8 +34,8 @@ local-clean: ## stop, and remove data, logs and programs
 local-test-cdc: started ## a few documents in, found, changed, gone; exit 0 only if so
 	@"$(STARTED)" test-cdc
 
-local-start-cdc: build ## only the producer, in the foreground, each change a line
-	@$(BUILT) start-cdc
+local-start-cdc: tools ## only the producer, in the foreground, each change a line
+	@$(CHOOSE) && STACK=$$stack $(BUILT) start-cdc
 
 search: export Q := $(Q)
 search: started ## search the stack: make search Q='how do vector databases work'
@@ -67,6 +69,14 @@ chaos: tools ## kill, pause and cut everything: SEED=1 (or 1..10, 1,2) MINUTES=4
 
 fuzz: tools ## throw anything at decode, clean and chunk, each for MINUTES=5 (TARGET=clean for one); findings are kept in target/fuzz
 	@MINUTES="$(or $(MINUTES),5)" sh fuzz/run.sh $(or $(TARGET),decode clean chunk)
+
+images-offline: tools ## stand-ins for the images that cannot be pulled, under their names; as root
+	@cargo build --release --locked --bin local
+	@$(BUILT) images-offline
+
+test-containers: tools ## the stack in containers: built, started, killed, cut off, restarted, all data kept; SKIPPED where no engine answers or images are missing
+	@cargo build --release --locked --bin local --bin containers
+	@cargo run --release --locked --quiet --bin containers
 
 fmt: tools ## format the code
 	@cargo fmt --all

@@ -1,6 +1,8 @@
 //! The folder `.local`: what lies where.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// All paths of one stack. Two stacks with different folders and ports do not meet.
@@ -37,6 +39,11 @@ impl Layout {
     /// `KEY=value` lines: what a program needs to reach the servers.
     pub fn env_file(&self) -> PathBuf {
         self.root.join("env")
+    }
+
+    /// `KEY=value` lines for Compose: credentials and ports of the stack in containers.
+    pub(crate) fn containers_file(&self) -> PathBuf {
+        self.root.join("containers.env")
     }
 
     /// Holds the service's own pid while it runs.
@@ -89,6 +96,14 @@ impl Layout {
     pub(crate) fn data_of(&self, service: &str) -> PathBuf {
         self.data().join(service)
     }
+}
+
+/// As [`write_atomically`], for its owner's eyes only.
+pub(crate) fn write_secretly(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    file.write_all(content.as_ref())?;
+    std::fs::rename(&new, path)
 }
 
 /// Writes a file so that a reader sees the old content or the new, never a part.

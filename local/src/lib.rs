@@ -1,4 +1,4 @@
-//! MongoDB, RabbitMQ and Qdrant's engine on one machine without containers: for development and for tests, never for production.
+//! MongoDB, RabbitMQ and Qdrant on one machine, for development and for tests: without containers, or with them.
 //!
 //! Three layers, each usable alone:
 //!
@@ -33,6 +33,7 @@
 //! **A server never outlives its owner.** Dropping it ends its processes and removes its folder; and so does the end of the owning process, whatever
 //! the way (a panic, `exit` with the server in a `static`, kill -9): each runs under a guard, a small shell that waits on a pipe only the owner holds open.
 
+mod containers;
 mod guard;
 mod health;
 mod http;
@@ -52,7 +53,7 @@ pub use layout::Layout;
 pub use port::free_port;
 pub use program::Program;
 pub use provision::{
-    Installation, Mongod, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, default_cache, provision,
-    python_packages,
+    Installation, Mongod, PartName, Progress, ProvisionError, QdrantProgram, RabbitMqFiles, Step, debian_package,
+    default_cache, provision, provision_parts, python_packages,
 };
 pub use server::{MongoDb, MongoDbOptions, Private, Qdrant, RabbitMq, ReplicaSet, ServerError};

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use local::stack::{self, EXIT_SETTINGS, Settings, StackError};
-use local::supervisor;
+use local::{PartName, supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// MongoDB, RabbitMQ, Qdrant, producer and consumer on this machine, without containers
+/// MongoDB, RabbitMQ, Qdrant, producer and consumer on this machine, native or in containers
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -47,8 +47,26 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Which stack `start` would start: native or containers
+    Choose,
+    /// Make stand-ins for the images that cannot be pulled
+    ImagesOffline,
+    /// Make nodes a replica set unless they are one, and wait for its primary
+    ReplicaSet {
+        /// As `host:port`; the first is preferred as primary
+        #[arg(required = true)]
+        nodes: Vec<String>,
+    },
+    /// Whether a service is ready: exit 0 if it says so
+    Ready {
+        /// `host:port` of its health endpoints
+        address: String,
+    },
     /// Fetch all that is needed, start nothing
-    Provision,
+    Provision {
+        /// Only these
+        parts: Vec<PartName>,
+    },
     /// Keep the services of a plan running (what `start` leaves in the background)
     #[command(hide = true)]
     Supervise,
@@ -105,8 +123,12 @@ async fn run(settings: &Settings, command: Command) -> Result<bool, StackError> 
         Command::Clean => stack::clean(settings).await?,
         Command::TestCdc => stack::test_cdc(settings).await?,
         Command::StartCdc => return stack::start_cdc(settings).await,
-        Command::Search { arguments } => match stack::search(settings, &arguments)? {},
-        Command::Provision => stack::fetch(settings).await?,
+        Command::Search { arguments } => match stack::search(settings, &arguments).await? {},
+        Command::Choose => println!("{}", stack::choose(settings).await?),
+        Command::ImagesOffline => stack::images_offline(settings).await?,
+        Command::ReplicaSet { nodes } => stack::replica_set(&nodes).await?,
+        Command::Ready { address } => stack::ready(&address).await?,
+        Command::Provision { parts } => stack::fetch(settings, &parts).await?,
         Command::Supervise => supervise(settings).await?,
     }
     Ok(true)

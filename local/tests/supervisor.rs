@@ -203,7 +203,7 @@ async fn a_taken_port_is_named_with_its_holder_and_a_remedy() {
     let port = taken.local_addr().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(PROGRAM)
-        .args(["start", "--mongodb-port", &port.to_string(), "--dir"])
+        .args(["start", "--stack", "native", "--mongodb-port", &port.to_string(), "--dir"])
         .arg(folder.path())
         .output()
         .unwrap();
@@ -214,12 +214,21 @@ async fn a_taken_port_is_named_with_its_holder_and_a_remedy() {
     assert!(said.contains("LOCAL_MONGODB_PORT") && said.trim_end().lines().count() == 1, "{said}");
 }
 
+/// A client alone is no engine.
 #[test]
-fn containers_come_later() {
+fn containers_without_an_engine_are_refused_and_not_chosen() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(&["start", "--stack", "containers"], folder.path());
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(output.stderr, b"error: STACK: containers come later; use STACK=native\n");
+    let without = |command: &str, stack: &str| {
+        let mut call = Command::new(PROGRAM);
+        call.arg(command).arg("--dir").arg(folder.path()).env("STACK", stack).env("DOCKER_HOST", "tcp://127.0.0.1:1");
+        call.output().unwrap()
+    };
+    let refused = without("start", "containers");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said.starts_with("error: no container engine answers (") && said.lines().count() == 1, "{said}");
+    let chosen = without("choose", "");
+    assert_eq!((chosen.stdout.as_slice(), chosen.stderr.as_slice()), (b"native\n".as_slice(), b"".as_slice()));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod audit;
 pub mod bench;
 pub mod chaos;
+pub mod containers;
 mod cpu;
 mod crates;
 mod deadline;

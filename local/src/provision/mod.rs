@@ -12,6 +12,7 @@
 mod apt;
 mod cache;
 mod command;
+mod debian_package;
 mod digest;
 mod error;
 mod fault;
@@ -33,12 +34,16 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 pub use cache::default_cache;
 pub use error::ProvisionError;
 pub use installation::{Installation, Mongod, QdrantProgram, RabbitMqFiles};
+pub use part::PartName;
 pub use progress::{Progress, Step};
 
 use cache::Cache;
+use debian_package::DebianPackage;
 use packages::Packages;
 use part::{Part, Workshop};
 use plan::Plan;
@@ -49,42 +54,65 @@ use python::Interpreter;
 /// With nothing missing it only looks, without a process or a lock. Else it needs a network, Python 3.11 or newer, apt and 3 GB of disk, and
 /// says in one line which of them is not there. A run that fails or is killed leaves no half-made part.
 pub async fn provision(cache: &Path, progress: &Progress) -> Result<Installation, ProvisionError> {
+    Box::pin(complete(cache, PartName::value_variants(), progress)).await?.installation()
+}
+
+/// Some of it only, by the same promises.
+pub async fn provision_parts(cache: &Path, parts: &[PartName], progress: &Progress) -> Result<(), ProvisionError> {
+    Box::pin(complete(cache, parts, progress)).await.map(|_| ())
+}
+
+/// The plan, of which these parts are there.
+async fn complete(cache: &Path, parts: &[PartName], progress: &Progress) -> Result<Plan, ProvisionError> {
     let cache = Cache::open(cache)?;
     if let Some(python) = Interpreter::recorded(&cache) {
         let plan = Plan::new(&cache, python)?;
-        if plan.is_complete() {
-            return plan.installation();
+        if plan.has(parts) {
+            return Ok(plan);
         }
     }
     let _lock = cache.lock(progress).await?;
     cache.begin()?;
     let python = Interpreter::find(&cache).await?;
     let plan = Plan::new(&cache, python.clone())?;
-    plan.make(&Workshop::new(&cache, python, progress)).await?;
+    plan.make(parts, &Workshop::new(&cache, python, progress)).await?;
     cache.end()?;
-    plan.installation()
+    Ok(plan)
 }
 
-/// A folder for `PYTHONPATH` with the packages of a hash-pinned requirement file, by the same promises as [`provision`], which must have succeeded
-/// before.
+/// A folder for `PYTHONPATH` with the packages of a hash-pinned requirement file, by the same promises as [`provision`].
 pub async fn python_packages(
     cache: &Path,
     title: &str,
     requirements: &Path,
     progress: &Progress,
 ) -> Result<PathBuf, ProvisionError> {
+    Box::pin(one(cache, progress, |cache, python| Packages::new(title, requirements, cache, python))).await
+}
+
+/// A folder with what a Debian package holds, unpacked, by the same promises as [`provision`].
+pub async fn debian_package(cache: &Path, name: &'static str, progress: &Progress) -> Result<PathBuf, ProvisionError> {
+    Box::pin(one(cache, progress, |cache, _| Ok(DebianPackage::new(name, cache)))).await
+}
+
+/// Where a part stands, made if it is not there.
+async fn one<P: Part>(
+    cache: &Path,
+    progress: &Progress,
+    part: impl Fn(&Cache, &Interpreter) -> Result<P, ProvisionError>,
+) -> Result<PathBuf, ProvisionError> {
     let cache = Cache::open(cache)?;
     if let Some(python) = Interpreter::recorded(&cache) {
-        let packages = Packages::new(title, requirements, &cache, &python)?;
-        if packages.folder().exists() {
-            return Ok(packages.folder().to_owned());
+        let part = part(&cache, &python)?;
+        if part.folder().exists() {
+            return Ok(part.folder().to_owned());
         }
     }
     let _lock = cache.lock(progress).await?;
     cache.begin()?;
     let python = Interpreter::find(&cache).await?;
-    let packages = Packages::new(title, requirements, &cache, &python)?;
-    Workshop::new(&cache, python, progress).ensure(&packages).await?;
+    let part = part(&cache, &python)?;
+    Workshop::new(&cache, python, progress).ensure(&part).await?;
     cache.end()?;
-    Ok(packages.folder().to_owned())
+    Ok(part.folder().to_owned())
 }

@@ -10,6 +10,21 @@ use super::pip::Pip;
 use super::progress::{Progress, Step};
 use super::python::Interpreter;
 
+/// What can be asked for by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PartName {
+    /// mongod.
+    Mongodb,
+    /// RabbitMQ and Erlang.
+    Rabbitmq,
+    /// Qdrant's engine.
+    Qdrant,
+    /// The library that runs the model.
+    Onnxruntime,
+    /// The embedding model.
+    Model,
+}
+
 /// Something that is fetched or built. A part whose folder exists is complete.
 pub(super) trait Part {
     /// As people are told.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use futures_util::future::try_join_all;
+
 use super::cache::Cache;
 use super::command::{find_program, overridden};
 use super::error::ProvisionError;
@@ -9,7 +11,7 @@ use super::installation::{Installation, QdrantProgram};
 use super::model::Model;
 use super::mongodb::MongoDb;
 use super::onnxruntime::OnnxRuntime;
-use super::part::{Part, Workshop};
+use super::part::{Part, PartName, Workshop};
 use super::python::Interpreter;
 use super::qdrant::Qdrant;
 use super::rabbitmq::RabbitMq;
@@ -40,26 +42,32 @@ impl Plan {
         })
     }
 
-    pub(super) fn is_complete(&self) -> bool {
-        (self.given_mongod.is_some() || self.mongodb.folder().exists())
-            && (self.given_qdrant.is_some() || self.qdrant.folder().exists())
-            && self.rabbitmq.folder().exists()
-            && self.onnxruntime.folder().exists()
-            && self.model.folder().exists()
+    /// Whether these are there.
+    pub(super) fn has(&self, parts: &[PartName]) -> bool {
+        parts.iter().all(|part| match part {
+            PartName::Mongodb => self.given_mongod.is_some() || self.mongodb.folder().exists(),
+            PartName::Rabbitmq => self.rabbitmq.folder().exists(),
+            PartName::Qdrant => self.given_qdrant.is_some() || self.qdrant.folder().exists(),
+            PartName::Onnxruntime => self.onnxruntime.folder().exists(),
+            PartName::Model => self.model.folder().exists(),
+        })
     }
 
-    /// All at once; the first failure ends the others.
-    pub(super) async fn make(&self, workshop: &Workshop) -> Result<(), ProvisionError> {
-        let mongodb = async { if self.given_mongod.is_none() { workshop.ensure(&self.mongodb).await } else { Ok(()) } };
-        let qdrant = async { if self.given_qdrant.is_none() { workshop.ensure(&self.qdrant).await } else { Ok(()) } };
-        let others = async {
-            tokio::try_join!(
-                workshop.ensure(&self.rabbitmq),
-                workshop.ensure(&self.onnxruntime),
-                workshop.ensure(&self.model)
-            )
-        };
-        tokio::try_join!(Box::pin(mongodb), Box::pin(qdrant), Box::pin(others)).map(|_| ())
+    /// All of these at once; the first failure ends the others.
+    pub(super) async fn make(&self, parts: &[PartName], workshop: &Workshop) -> Result<(), ProvisionError> {
+        try_join_all(parts.iter().map(|part| Box::pin(self.make_one(*part, workshop)))).await.map(|_| ())
+    }
+
+    async fn make_one(&self, part: PartName, workshop: &Workshop) -> Result<(), ProvisionError> {
+        match part {
+            PartName::Mongodb if self.given_mongod.is_some() => Ok(()),
+            PartName::Mongodb => workshop.ensure(&self.mongodb).await,
+            PartName::Rabbitmq => workshop.ensure(&self.rabbitmq).await,
+            PartName::Qdrant if self.given_qdrant.is_some() => Ok(()),
+            PartName::Qdrant => workshop.ensure(&self.qdrant).await,
+            PartName::Onnxruntime => workshop.ensure(&self.onnxruntime).await,
+            PartName::Model => workshop.ensure(&self.model).await,
+        }
     }
 
     pub(super) fn installation(&self) -> Result<Installation, ProvisionError> {

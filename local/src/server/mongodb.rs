@@ -17,9 +17,9 @@ use crate::port::free_port;
 use crate::{Installation, Mongod};
 
 pub(crate) const NAME: &str = "mongod";
-const REPLICA_SET: &str = "rs0";
-const NOT_YET_INITIALIZED: i32 = 94;
-const ALREADY_INITIALIZED: i32 = 23;
+pub(super) const REPLICA_SET: &str = "rs0";
+pub(super) const NOT_YET_INITIALIZED: i32 = 94;
+pub(super) const ALREADY_INITIALIZED: i32 = 23;
 
 /// How a private mongod differs from the usual.
 #[derive(Debug, Clone)]
@@ -85,6 +85,11 @@ pub(crate) fn uri(port: u16) -> String {
     format!("mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}")
 }
 
+/// For clients to whom the names of the set's nodes mean nothing.
+pub(crate) fn direct_uri(port: u16) -> String {
+    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
+}
+
 /// Creates the folder of the data and says how to run mongod on it.
 pub(crate) fn launch(mongod: &Mongod, folder: &Path, port: u16, options: &MongoDbOptions) -> io::Result<Launch> {
     let data = folder.join("data");
@@ -116,7 +121,7 @@ pub(crate) fn launch(mongod: &Mongod, folder: &Path, port: u16, options: &MongoD
 
 /// Ok only if this node takes writes.
 pub(crate) async fn is_writable_primary(port: u16) -> Result<(), String> {
-    let answer = command(port, doc! { "hello": 1 }).await.map_err(|error| first_line(&error))?;
+    let answer = command(own(port), doc! { "hello": 1 }).await.map_err(|error| first_line(&error))?;
     match answer.get_bool("isWritablePrimary") {
         Ok(true) => Ok(()),
         _ => Err("not a writable primary yet".to_owned()),
@@ -125,7 +130,7 @@ pub(crate) async fn is_writable_primary(port: u16) -> Result<(), String> {
 
 /// Makes a node that has never been part of a replica set a set of one; any other node is left as it is.
 pub(crate) async fn initiate_if_new(port: u16) -> Result<(), String> {
-    let status = command(port, doc! { "replSetGetStatus": 1 }).await;
+    let status = command(own(port), doc! { "replSetGetStatus": 1 }).await;
     if status.err().as_ref().and_then(code) != Some(NOT_YET_INITIALIZED) {
         return Ok(());
     }
@@ -140,15 +145,21 @@ pub(super) async fn initiate(ports: &[u16]) -> Result<(), String> {
     });
     let settings = doc! { "electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500 };
     let config = doc! { "_id": REPLICA_SET, "members": members.collect::<Vec<_>>(), "settings": settings };
-    match command(ports[0], doc! { "replSetInitiate": config }).await {
+    match command(own(ports[0]), doc! { "replSetInitiate": config }).await {
         Err(error) if code(&error) != Some(ALREADY_INITIALIZED) => Err(first_line(&error)),
         _ => Ok(()),
     }
 }
 
-async fn command(port: u16, command: Document) -> Result<Document, Error> {
+/// A node on this machine.
+fn own(port: u16) -> ServerAddress {
+    ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: Some(port) }
+}
+
+/// Asks one node, whatever its part in a set.
+pub(super) async fn command(node: ServerAddress, command: Document) -> Result<Document, Error> {
     let options = ClientOptions::builder()
-        .hosts(vec![ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: Some(port) }])
+        .hosts(vec![node])
         .direct_connection(true)
         .connect_timeout(Duration::from_secs(2))
         .server_selection_timeout(Duration::from_secs(2))
@@ -159,13 +170,13 @@ async fn command(port: u16, command: Document) -> Result<Document, Error> {
     answer
 }
 
-fn code(error: &Error) -> Option<i32> {
+pub(super) fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
         ErrorKind::Command(refusal) => Some(refusal.code),
         _ => None,
     }
 }
 
-fn first_line(error: &Error) -> String {
+pub(super) fn first_line(error: &Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::contained::Contained;
 use super::lock::Lock;
 use super::{Settings, StackError, stop};
 use crate::say::say;
@@ -14,8 +15,12 @@ pub async fn clean(settings: &Settings) -> Result<(), StackError> {
         return Ok(());
     };
     let _lock = Lock::take(&layout)?;
+    if let Some(contained) = Contained::started(settings).await? {
+        contained.remove().await?;
+    }
     stop::end_all(&layout).await?;
-    for path in [layout.data(), layout.logs(), layout.bin(), layout.env_file(), layout.run()] {
+    for path in [layout.data(), layout.logs(), layout.bin(), layout.env_file(), layout.containers_file(), layout.run()]
+    {
         remove(&path).map_err(StackError::io(path.display().to_string()))?;
     }
     let _ = std::fs::remove_dir(layout.root()); // Only if it is empty now.

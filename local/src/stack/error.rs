@@ -10,11 +10,26 @@ pub const EXIT_SETTINGS: u8 = 2;
 /// Why a command of the stack did not do what it was asked: one line each that says what to do, with the end of a log where one helps.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// The containers come later.
-    #[error("STACK: containers come later; use STACK=native")]
-    Containers,
+    /// Containers were asked for, and nobody runs them.
+    #[error("{0}; STACK=native goes without")]
+    NoEngine(String),
+    /// Containers were asked for, and there is nothing to make them of.
+    #[error("{0}; make images-offline makes stand-ins, STACK=native goes without")]
+    NoImages(String),
+    /// Compose has said why.
+    #[error("Compose failed: {0}")]
+    Compose(String),
+    /// Containers that did not get well.
+    #[error("not healthy: {0}; see: make local-logs")]
+    Unwell(String),
+    /// The nodes are no replica set.
+    #[error("{0}")]
+    ReplicaSet(String),
+    /// A service does not say that it is ready.
+    #[error("{0}")]
+    NotReady(String),
     /// STACK has another value.
-    #[error("STACK: {0} is unknown; use STACK=native, or leave it away")]
+    #[error("STACK: {0} is unknown; use STACK=native or STACK=containers, or leave it away")]
     UnknownStack(String),
     /// Someone else starts or stops this stack now.
     #[error(
@@ -92,7 +107,7 @@ impl StackError {
     /// 2 for a wrong setting, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Containers | Self::UnknownStack(_) => EXIT_SETTINGS,
+            Self::UnknownStack(_) => EXIT_SETTINGS,
             _ => 1,
         }
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
+use super::contained::Contained;
 use super::{Settings, StackError};
 use crate::layout::Layout;
 use crate::log_file;
@@ -13,6 +14,9 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Prints the last lines of one service's log or of all; with `follow`, goes on until Ctrl-C.
 pub async fn logs(settings: &Settings, service: Option<&str>, follow: bool) -> Result<(), StackError> {
+    if let Some(contained) = Contained::started(settings).await? {
+        return contained.logs(service, follow).await;
+    }
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
     let services = match service {
         None => SERVICES.to_vec(),

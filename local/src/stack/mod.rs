@@ -1,12 +1,16 @@
-//! The stack of one checkout: five services under a supervisor, and the commands of the Makefile.
+//! The stack of one checkout, native (five services under a supervisor) or in containers, and the commands of the Makefile.
 
 mod clean;
+mod contained;
 mod env_file;
 mod error;
 mod fetch;
+mod kind;
 mod lock;
 mod logs;
+mod offline;
 mod programs;
+mod replica_set;
 mod search;
 mod services;
 mod settings;
@@ -20,7 +24,10 @@ mod wait;
 pub use clean::clean;
 pub use error::{EXIT_SETTINGS, StackError};
 pub use fetch::fetch;
+pub use kind::{StackKind, choose, containers};
 pub use logs::logs;
+pub use offline::images_offline;
+pub use replica_set::{ready, replica_set};
 pub use search::search;
 pub use settings::Settings;
 pub use start::start;

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::StackError;
+use super::{StackError, StackKind};
 use crate::layout::Layout;
 use crate::server::RabbitMqPorts;
 
@@ -16,8 +16,8 @@ pub struct Settings {
     /// Where the servers' programs and the model are kept [default: llm-twin in the user's cache folder]
     #[arg(long, env = "LLM_TWIN_CACHE", global = true)]
     cache: Option<PathBuf>,
-    /// How the servers run: only native so far
-    #[arg(long, env = "STACK", default_value = "native", global = true)]
+    /// Where the servers run: native, or containers [default: containers where an engine answers and has the images]
+    #[arg(long, env = "STACK", default_value = "", hide_default_value = true, global = true)]
     stack: String,
     /// Port of MongoDB
     #[arg(long, env = "LOCAL_MONGODB_PORT", default_value_t = 27017, global = true)]
@@ -62,10 +62,12 @@ impl Settings {
         self.cache.clone().unwrap_or_else(crate::default_cache)
     }
 
-    pub(crate) fn require_native(&self) -> Result<(), StackError> {
+    /// The one that was asked for.
+    pub(crate) fn stack(&self) -> Result<Option<StackKind>, StackError> {
         match self.stack.as_str() {
-            "native" | "" => Ok(()),
-            "containers" => Err(StackError::Containers),
+            "" => Ok(None),
+            "native" => Ok(Some(StackKind::Native)),
+            "containers" => Ok(Some(StackKind::Containers)),
             other => Err(StackError::UnknownStack(other.to_owned())),
         }
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::contained::Contained;
 use super::lock::Lock;
 use super::programs::{self, PROGRAMS, SUPERVISOR};
-use super::{Settings, StackError, env_file, services, stop, wait};
+use super::{Settings, StackError, StackKind, choose, env_file, services, stop, wait};
 use crate::layout::Layout;
 use crate::say::say;
 use crate::supervisor::{self, Hold, Plan, Role};
@@ -17,10 +18,19 @@ const DRAIN: Duration = Duration::from_secs(30);
 
 /// Idempotent: what is there and unchanged stays as it is. Rebuilt programs are exchanged; changed servers mean a restart of the whole.
 pub async fn start(settings: &Settings) -> Result<(), StackError> {
-    settings.require_native()?;
     let begun = Instant::now();
+    let kind = choose(settings).await?;
     let layout = settings.layout()?;
     let _lock = Lock::take(&layout)?;
+    if kind == StackKind::Containers {
+        let contained = Contained::new(settings, &layout).await?;
+        stop::end_all(&layout).await?;
+        return contained.start(settings).await;
+    }
+    if let Some(contained) = Contained::started(settings).await? {
+        say("the stack in containers ends; its volumes stay");
+        contained.stop().await?;
+    }
     let installation = Box::pin(provision(&settings.cache(), &Progress::stderr())).await?;
     tokio::select! {
         up = Box::pin(bring_up(settings, &installation, &layout)) => up?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::contained::Contained;
 use super::{Settings, StackError, start};
 use crate::process::Process;
 use crate::say::say;
@@ -15,6 +16,9 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// The supervised producer is held meanwhile and goes on afterwards; this one is launched as it is. Ends with the producer, which Ctrl-C or SIGTERM ends in order; true if all went well.
 pub async fn start_cdc(settings: &Settings) -> Result<bool, StackError> {
     Box::pin(start(settings)).await?;
+    if let Some(contained) = Contained::started(settings).await? {
+        return contained.start_cdc().await;
+    }
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
     let plan = Plan::read(&layout)?;
     let launch = &plan.find("producer").ok_or(StackError::NotRunning)?.launch;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::contained::Contained;
 use super::{Settings, StackError};
 use crate::layout::Layout;
 use crate::process;
@@ -12,6 +13,9 @@ use crate::supervisor::{self, Plan, Service};
 
 /// Prints the table; true if every service is healthy.
 pub async fn status(settings: &Settings) -> Result<bool, StackError> {
+    if let Some(contained) = Contained::started(settings).await? {
+        return contained.status().await;
+    }
     let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
     if supervisor::running(&layout).map_err(StackError::io("looking for the supervisor"))?.is_none() {
         return Err(StackError::NotRunning);

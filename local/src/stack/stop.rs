@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::contained::Contained;
 use super::lock::Lock;
 use super::programs::PROGRAMS;
 use super::{Settings, StackError};
@@ -19,6 +20,9 @@ pub async fn stop(settings: &Settings) -> Result<(), StackError> {
         return Ok(());
     };
     let _lock = Lock::take(&layout)?;
+    if let Some(contained) = Contained::started(settings).await? {
+        contained.stop().await?;
+    }
     end_all(&layout).await
 }
 

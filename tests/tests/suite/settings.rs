@@ -1,6 +1,7 @@
 //! A wrong or missing setting: one line that names it, exit code 2. A server that a one-shot command does not reach:
 //! exit code 3.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -72,7 +73,7 @@ fn a_port_in_use_is_said_after_what_else_is_wrong() {
 fn the_local_stack_names_a_wrong_setting_too() {
     let folder = tempfile::tempdir().unwrap();
     let local = |environment| run_in(folder.path(), "local", &["start"], &[environment]);
-    for (setting, wrong) in [("STACK", "foo"), ("STACK", "containers"), ("LOCAL_QDRANT_PORT", "abc")] {
+    for (setting, wrong) in [("STACK", "foo"), ("LOCAL_QDRANT_PORT", "abc")] {
         assert_names(&local((setting, wrong)), 2, &format!("error: {setting}: "));
     }
 }
@@ -166,6 +167,40 @@ fn every_setting_is_documented() {
             assert!(document.contains(setting), "{setting} is not in {}", &document[..40]);
         }
     }
+}
+
+/// docs/settings.md is made of what `--help` says: `UPDATE_SETTINGS=1 cargo test … settings_table` writes it anew.
+#[test]
+fn the_settings_table_is_what_the_programs_say() {
+    let mut rows: BTreeMap<String, (Vec<&str>, String)> = BTreeMap::new();
+    for (program, command) in [("producer", "run"), ("consumer", "run"), ("retrieval", "search")] {
+        let help = String::from_utf8(run(program, &[command, "--help"], &[]).stdout).unwrap();
+        for option in help.split("\n      --").skip(1) {
+            // Lines are wrapped.
+            let option = option.split_whitespace().collect::<Vec<_>>().join(" ");
+            let Some((before, after)) = option.split_once(" [env: ") else { continue };
+            let variable = after.split(['=', ']']).next().unwrap().to_owned();
+            let (flag, rest) = before.split_once(' ').unwrap();
+            let rest = rest.split_once("> ").map_or(rest, |(_, rest)| rest).replace(" Possible values: - ", ": ");
+            let meaning = rest.replace(" - ", "; ").replace('|', "\\|");
+            let default = after.split_once("[default: ").map_or("", |(_, default)| default.split(']').next().unwrap());
+            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+            let row =
+                rows.entry(variable).or_insert_with(|| (Vec::new(), format!("`--{flag}` | {meaning} | {default}")));
+            row.0.push(program);
+        }
+    }
+    let mut table = "# Settings\n\nMade of what `--help` of `producer run`, `consumer run` and `retrieval search` says; compared with it by a test.\n\n\
+                     | setting | of | flag | meaning | default |\n| --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for (variable, (programs, rest)) in rows {
+        table += &format!("| `{variable}` | {} | {} |\n", programs.join(", "), rest.trim_end());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/settings.md");
+    if std::env::var_os("UPDATE_SETTINGS").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), table);
 }
 
 #[test]

@@ -14,6 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::progress::Step;
 use self::sample::{Sample, samples};
 use self::search::Search;
+use super::contained::Contained;
+use super::settings::built;
 use super::{Settings, StackError, env_file};
 
 /// A step that takes longer than this has failed.
@@ -22,12 +24,18 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Ok only if each sample was found after its insert, found only as it is now after its update, and not found after its delete. Its own documents
 /// are deleted at the end in any case, also on Ctrl-C; no other document is touched.
 pub async fn test_cdc(settings: &Settings) -> Result<(), StackError> {
-    let layout = settings.existing()?.ok_or(StackError::NotRunning)?;
-    let variables = env_file::read(&layout)?;
+    if let Some(contained) = Contained::started(settings).await? {
+        return contained.test_cdc().await;
+    }
+    let (variables, program) = match settings.existing()? {
+        Some(layout) => (env_file::read(&layout)?, layout.program("retrieval")),
+        // In a container: the settings are the environment's, and the programs lie beside this one.
+        None => (std::env::vars().collect(), built("retrieval").map_err(StackError::io("retrieval"))?),
+    };
     let setting = |name: &str| variables.get(name).cloned().ok_or(StackError::NotRunning);
     let client = Box::pin(Client::with_uri_str(setting("MONGODB_URI")?)).await?;
-    let database = client.database(&setting("MONGODB_DATABASE")?);
-    let search = Search::new(layout.program("retrieval"), variables.clone());
+    let database = client.database(variables.get("MONGODB_DATABASE").map_or("twin", String::as_str));
+    let search = Search::new(program, variables.clone());
 
     let mut samples = samples();
     let outcome = tokio::select! {
