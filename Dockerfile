@@ -12,12 +12,13 @@ ENV CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_STRIP=debuginfo
 # Dependencies: built again only when a manifest or the lock file changes.
 COPY Cargo.toml Cargo.lock ./
 COPY shared/Cargo.toml shared/
+COPY source/Cargo.toml source/
 COPY producer/Cargo.toml producer/
 COPY consumer/Cargo.toml consumer/
 COPY retrieval/Cargo.toml retrieval/
 COPY local/Cargo.toml local/
 COPY tests/Cargo.toml tests/
-RUN for crate in shared producer consumer retrieval local tests; do \
+RUN for crate in shared source producer consumer retrieval local tests; do \
         mkdir -p "$crate/src" && touch "$crate/src/lib.rs"; \
     done \
     && for program in producer consumer retrieval local; do \
@@ -35,7 +36,7 @@ RUN target/release/local --cache /provisioned provision onnxruntime model \
     && mv /provisioned/onnxruntime-*/libonnxruntime.so.* /llm-twin/libonnxruntime.so
 
 COPY . .
-RUN find shared producer consumer retrieval -name '*.rs' -exec touch {} + \
+RUN find shared source producer consumer retrieval -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --bin local --bin producer --bin consumer --bin retrieval
 
 FROM debian:12.12-slim
