@@ -72,6 +72,7 @@ impl Prefetch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lapin::message::Delivery;
     use std::iter::repeat_n;
 
     const MIB: usize = 1 << 20;
@@ -90,6 +91,15 @@ mod tests {
         assert!(prefetch.learn(repeat_n(1_000, 1)));
         assert_eq!(prefetch.count(), PREFETCH);
         assert!(!Prefetch::default().learn(repeat_n(15 * MIB, 200)));
+    }
+
+    #[test]
+    fn what_may_have_ended_its_consumer_is_taken_with_few_beside_it() {
+        let suspect = Batch::Suspect(Box::new(Delivery::mock(1, "".into(), "".into(), true, Vec::new())));
+        let mut prefetch = many();
+        assert!(!prefetch.suits(&suspect), "subscribed for many");
+        assert_eq!(prefetch.count(), FEW);
+        assert!(prefetch.suits(&suspect), "subscribed for few");
     }
 
     #[test]
