@@ -1,5 +1,5 @@
 //! `make eval DATA=folder`: how well the documents of a folder are found, or with `DATA=crates` functions of crates by what
-//! their comments say. `target/eval.json`, `target/eval.svg`. With `DATA=pages`: how well the text of web pages is found.
+//! their comments say, or with `DATA=manuals` pages of manuals by what their headings say. `target/eval.json`, `target/eval.svg`. With `DATA=pages`: how well the text of web pages is found.
 //!
 //! The questions are halved by a hash of their text: choices are made on one half (`TRIED=all` compares them there, `TRIED=chunks,link` those that are named so) and
 //! reported on the other. With `RERANK_MODEL_DIR=folder` also what a cross-encoder makes of it.
@@ -32,14 +32,18 @@ struct Run {
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = setting("DATA")
-        .context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`, or `pages`")?;
+        .context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`, `manuals` or `pages`")?;
     if folder == "pages" {
         let table = tests::pages::compare(&local::default_cache(), &target()?.join("pages"))?;
         println!("{table}");
         return Ok(());
     }
-    let data = if folder == "crates" { Data::of_crates()? } else { Data::read(Path::new(&folder))? };
     let (progress, cache) = (Progress::stderr(), local::default_cache());
+    let data = match folder.as_str() {
+        "crates" => Data::of_crates()?,
+        "manuals" => Data::of_manuals(&cache)?,
+        folder => Data::read(Path::new(folder))?,
+    };
     let installation = local::provision(&cache, &progress).await?;
     let settings = EmbeddingSettings {
         embedding_model: "all-MiniLM-L6-v2".into(),

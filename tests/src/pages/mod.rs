@@ -10,3 +10,4 @@ mod sources;
 mod words;
 
 pub use compare::compare;
+pub(crate) use sources::{Page, Set, pages};

@@ -1,4 +1,4 @@
-//! Headings, blocks of code, items of lists and rows of tables: how many of a page's are there in its Markdown.
+//! Headings, blocks of code, items of lists that are more than a link, and rows of tables: how many of a page's are there in its Markdown.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,10 @@ static REGION: LazyLock<Regex> = LazyLock::new(|| {
 });
 static HEADING: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?s)<h[1-6]\b[^>]*>(.*?)</h[1-6]>"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?s)<pre\b[^>]*>(.*?)</pre>"));
-static ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"<li\b"));
+static ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"<li\b[^>]*>"));
+// Where an item ends, or a list within it begins.
+static ITEM_END: LazyLock<Regex> = LazyLock::new(|| pattern(r"</?(?:li|ul|ol)\b"));
+static LINK: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?s)<a\b[^>]*>.*?</a>"));
 static ROW: LazyLock<Regex> = LazyLock::new(|| pattern(r"<tr\b"));
 static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(r"<[^>]*>|&#?\w+;"));
 static MARKED_ITEM: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?m)^[ >]*(?:[*+-]|\d+[.)]) "));
@@ -37,11 +40,19 @@ pub(super) fn kept(page: &Page, markdown: &str) -> [(usize, usize); KINDS.len()]
             .collect();
         (all.iter().filter(|one| found.contains(one.as_str())).count(), all.len())
     };
-    let counted = |all: &Regex, found: &Regex| {
-        let all = all.find_iter(region).count();
-        (found.find_iter(markdown).count().min(all), all)
-    };
-    [holding(&HEADING, &headings), holding(&CODE, &code), counted(&ITEM, &MARKED_ITEM), counted(&ROW, &MARKED_ROW)]
+    let counted = |all: usize, found: &Regex| (found.find_iter(markdown).count().min(all), all);
+    [
+        holding(&HEADING, &headings),
+        holding(&CODE, &code),
+        counted(ITEM.split(region).skip(1).filter(|item| says_something(item)).count(), &MARKED_ITEM),
+        counted(ROW.find_iter(region).count(), &MARKED_ROW),
+    ]
+}
+
+/// Whether the item that begins here is more than a link: a table of contents is no text.
+fn says_something(item: &str) -> bool {
+    let own = ITEM_END.find(item).map_or(item, |end| &item[..end.start()]);
+    !letters(&TAG.replace_all(&LINK.replace_all(own, ""), "")).is_empty()
 }
 
 /// The lines of fenced code.
@@ -81,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_found_by_its_letters_or_its_marks() {
-        let html = r#"<div role="main"><h1>Ships &amp; tides</h1><h2>Left out</h2><pre>let <b>x</b> = 1;</pre><ul><li>a<li>b</ul>
+        let html = r#"<div role="main"><h1>Ships &amp; tides</h1><h2>Left out</h2><pre>let <b>x</b> = 1;</pre><ul><li>a<li>b<li><a href="c">c</a></ul>
             <table><tr><td>c</table></div><div class="sphinxsidebar">"#;
         let page = Page { set: Set::Python, name: String::new(), html: html.into(), text: PathBuf::new() };
         let markdown = "# Ships & tides\n\n```\nlet x = 1;\n```\n\n* a\n\n| c";

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Where pages are from, and how their texts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Set {
+pub(crate) enum Set {
     /// News in a dozen languages; texts as a reader would copy them.
     News,
     /// Python's documentation; reStructuredText.
@@ -31,19 +31,19 @@ impl Set {
 }
 
 /// A page and the file with its text.
-pub(super) struct Page {
-    pub(super) set: Set,
+pub(crate) struct Page {
+    pub(crate) set: Set,
     /// Unique; a file's name as well.
-    pub(super) name: String,
-    pub(super) html: String,
-    pub(super) text: PathBuf,
+    pub(crate) name: String,
+    pub(crate) html: String,
+    pub(crate) text: PathBuf,
 }
 
 /// All pages, fetched into `cache` at the first time.
 ///
 /// # Errors
 /// Names the package that is not to be had.
-pub(super) fn pages(cache: &Path) -> Result<Vec<Page>> {
+pub(crate) fn pages(cache: &Path) -> Result<Vec<Page>> {
     let root = cache.join("pages");
     if !root.exists() {
         let partial = tempfile::tempdir_in(cache)?;
