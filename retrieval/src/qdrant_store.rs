@@ -119,32 +119,35 @@ impl QdrantStore<'_> {
     }
 }
 
+/// A chunk that both lists have is read once.
 fn merge(dense: Vec<ScoredPoint>, bm25: Vec<ScoredPoint>, limit: usize) -> Answer {
     let cut = dense.len() >= limit || bm25.len() >= limit;
-    let dense = dense.into_iter().filter_map(|point| candidate(point, |score| (Some(score), None)));
-    let bm25 = bm25.into_iter().filter_map(|point| candidate(point, |score| (None, Some(score))));
-    let mut candidates: Vec<Candidate> = Vec::new();
-    let mut places = HashMap::new();
-    for found in dense.chain(bm25) {
-        let place = *places.entry(found.id).or_insert(candidates.len());
-        match candidates.get_mut(place) {
-            Some(known) => known.merge(&found),
-            None => candidates.push(found),
+    let mut candidates: HashMap<Uuid, Candidate> = HashMap::with_capacity(dense.len() + bm25.len());
+    for (id, point) in dense.into_iter().filter_map(with_id) {
+        let dense = Some(point.score);
+        candidates.extend(chunk(id, point.payload).map(|chunk| (id, Candidate { id, chunk, dense, bm25: None })));
+    }
+    for (id, point) in bm25.into_iter().filter_map(with_id) {
+        let bm25 = Some(point.score);
+        match candidates.get_mut(&id) {
+            Some(known) => known.bm25 = bm25,
+            None => {
+                candidates
+                    .extend(chunk(id, point.payload).map(|chunk| (id, Candidate { id, chunk, dense: None, bm25 })));
+            }
         }
     }
-    Answer { candidates, cut }
+    Answer { candidates: candidates.into_values().collect(), cut }
 }
 
-fn candidate(point: ScoredPoint, scores: impl Fn(f32) -> (Option<f32>, Option<f32>)) -> Option<Candidate> {
-    let id = uuid_of(point.id.as_ref()?)?;
-    let (dense, bm25) = scores(point.score);
-    match ChunkPayload::from_payload(point.payload) {
-        Ok(chunk) => Some(Candidate { id, chunk, dense, bm25 }),
-        Err(error) => {
-            tracing::warn!(chunk_id = %id, error = %error, "chunk with a foreign payload left out");
-            None
-        }
-    }
+fn with_id(point: ScoredPoint) -> Option<(Uuid, ScoredPoint)> {
+    Some((uuid_of(point.id.as_ref()?)?, point))
+}
+
+fn chunk(id: Uuid, payload: HashMap<String, qdrant::Value>) -> Option<ChunkPayload> {
+    ChunkPayload::from_payload(payload)
+        .inspect_err(|error| tracing::warn!(chunk_id = %id, error = %error, "chunk with a foreign payload left out"))
+        .ok()
 }
 
 fn listing(payload: HashMap<String, qdrant::Value>) -> Option<Listing> {

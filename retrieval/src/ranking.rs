@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use shared::Identity;
 use uuid::Uuid;
 
 use crate::hit::{Found, Hit, Place};
@@ -107,7 +108,7 @@ pub(crate) fn count_shown(hits: &[Hit], wanted: &Wanted) -> usize {
 /// What each document has been given of the answer.
 pub(crate) struct Shares {
     per_document: usize,
-    taken: HashMap<Uuid, usize>,
+    taken: HashMap<Identity, usize>,
 }
 
 impl Shares {
@@ -117,14 +118,14 @@ impl Shares {
 
     /// Whether there is room for another hit of its document, which is taken.
     pub(crate) fn take(&mut self, hit: &Hit) -> bool {
-        let taken = self.taken.entry(hit.chunk.identity.manifest_id()).or_default();
+        let taken = self.taken.entry(hit.chunk.identity.clone()).or_default();
         *taken += 1;
         *taken <= self.per_document
     }
 
     /// Whether there is room for another hit of its document.
     pub(crate) fn has_room(&self, hit: &Hit) -> bool {
-        self.taken.get(&hit.chunk.identity.manifest_id()).is_none_or(|taken| *taken < self.per_document)
+        self.taken.get(&hit.chunk.identity).is_none_or(|taken| *taken < self.per_document)
     }
 }
 
@@ -185,12 +186,12 @@ fn hit(listed: Listed, dense: &List, bm25: &List, fusion: Fusion) -> Hit {
 
 /// Adds to each document's best hit what its others say. `hits` come best first.
 fn support(hits: &mut [Hit], share: f32) {
-    let mut best = HashMap::<Uuid, (usize, f32)>::new();
+    let mut best = HashMap::<Identity, (usize, f32)>::new();
     for at in 0..hits.len() {
         let score = hits[at].score;
-        let document = hits[at].chunk.identity.manifest_id();
-        match best.get_mut(&document) {
-            None => drop(best.insert(document, (at, share))),
+        let document = &hits[at].chunk.identity;
+        match best.get_mut(document) {
+            None => drop(best.insert(document.clone(), (at, share))),
             Some((first, weight)) => {
                 hits[*first].score += *weight * score;
                 *weight *= share;

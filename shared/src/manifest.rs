@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::identity::Identity;
+use crate::identity::{DocumentType, IdKind, Identity};
 use crate::revision::Revision;
 
 /// What is filtered and shown by; copied to every chunk of the document.
@@ -106,6 +106,7 @@ pub struct Author {
 
 /// Payload of a chunk point. Chunk points are immutable: written once, under an id of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "FlatChunk")]
 pub struct ChunkPayload {
     /// Of which document.
     #[serde(flatten)]
@@ -121,6 +122,36 @@ pub struct ChunkPayload {
     /// The document's metadata at that revision.
     #[serde(flatten)]
     pub metadata: Metadata,
+}
+
+/// A chunk's payload as it comes. A search reads a hundred of them: serde copies every field of a struct that is flattened into
+/// another once more.
+#[derive(Deserialize)]
+struct FlatChunk {
+    #[serde(rename = "type")]
+    document_type: DocumentType,
+    id_kind: IdKind,
+    entry_id: String,
+    revision: Revision,
+    text: String,
+    path: Option<String>,
+    symbol: Option<String>,
+    author_id: Option<String>,
+    author_full_name: Option<String>,
+    platform: Option<String>,
+    link: Option<String>,
+    title: Option<String>,
+    language: Option<String>,
+}
+
+impl From<FlatChunk> for ChunkPayload {
+    fn from(flat: FlatChunk) -> Self {
+        let FlatChunk { document_type, id_kind, entry_id, revision, text, path, symbol, .. } = flat;
+        let FlatChunk { author_id, author_full_name, platform, link, title, language, .. } = flat;
+        let identity = Identity { document_type, id_kind, entry_id };
+        let metadata = Metadata { author_id, author_full_name, platform, link, title, language };
+        Self { identity, revision, text, path, symbol, metadata }
+    }
 }
 
 /// A record that is a point's payload and bears its document's bucket there.
@@ -168,7 +199,6 @@ impl Record for ChunkPayload {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{DocumentType, IdKind};
 
     fn identity() -> Identity {
         Identity { document_type: DocumentType::Posts, id_kind: IdKind::Str, entry_id: "a".into() }
@@ -188,9 +218,16 @@ mod tests {
             identity: identity(),
             revision: manifest.revision,
             text: "text".into(),
-            path: None,
-            symbol: None,
-            metadata: manifest.metadata.clone(),
+            path: Some("src/a.rs".into()),
+            symbol: Some("a".into()),
+            metadata: Metadata {
+                author_id: Some("1".into()),
+                author_full_name: Some("2".into()),
+                platform: Some("3".into()),
+                link: Some("4".into()),
+                title: Some("5".into()),
+                language: None,
+            },
         };
         assert_eq!(ChunkPayload::from_payload(chunk.to_payload().unwrap()).unwrap(), chunk);
     }
