@@ -59,7 +59,8 @@ impl Change {
     }
 }
 
-/// Folds the events of each document into the one with the highest revision; of equals, the later delivery.
+/// Folds the events of each document into the one with the highest revision; of equals, the later delivery. What it was
+/// folded of is remembered where it asks for more than the event itself: a redelivery, a repair.
 pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> Vec<Change> {
     let mut order = Vec::new();
     let mut latest: HashMap<Identity, Change> = HashMap::new();
@@ -71,10 +72,12 @@ pub fn coalesce(changes: impl IntoIterator<Item = Change>) -> Vec<Change> {
             }
             Some(held) => {
                 change.redelivered |= held.redelivered;
+                change.event.repair |= held.event.repair;
                 if change.event.revision >= held.event.revision {
                     *held = change;
                 } else {
                     held.redelivered = change.redelivered;
+                    held.event.repair = change.event.repair;
                 }
             }
         }
@@ -105,6 +108,17 @@ mod tests {
     fn the_highest_revision_of_each_document_is_left_in_order_of_arrival() {
         let batch = vec![change("a", 1, false), change("b", 9, false), change("a", 3, false), change("a", 2, false)];
         assert_eq!(folded(batch), [("a".into(), 3, false), ("b".into(), 9, false)]);
+    }
+
+    /// Execution 21, folded: the newer change would keep the chunks that were to be written again.
+    #[test]
+    fn a_repair_is_remembered_whichever_event_wins() {
+        let (mut repair, update) = (change("a", 256, false), change("a", 257, false));
+        repair.event.repair = true;
+        for batch in [[repair.clone(), update.clone()], [update, repair]] {
+            let left = coalesce(batch);
+            assert_eq!((left.len(), left[0].event.revision.get(), left[0].event.repair), (1, 257, true));
+        }
     }
 
     /// Execution 15: a redelivered event folded into a fresh one must still have its leftovers looked for.

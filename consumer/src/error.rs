@@ -82,8 +82,9 @@ fn qdrant_fault(error: &QdrantError) -> Fault {
     }
 }
 
-/// `NotFound` is a collection that an operator took away, `PermissionDenied` a key that was changed: both are mended
-/// outside, and no document is at fault.
+/// `NotFound` is a collection that an operator took away, `PermissionDenied` a key that was changed, `Unimplemented` a
+/// server of another version, or a proxy that does not know where it is (HTTP's 404): all are mended outside, and no
+/// document is at fault.
 fn status_fault(code: Code) -> Fault {
     match code {
         Code::Ok
@@ -97,10 +98,10 @@ fn status_fault(code: Code) -> Fault {
         | Code::Aborted
         | Code::Internal
         | Code::Unavailable
+        | Code::Unimplemented
+        | Code::DataLoss
         | Code::Unauthenticated => Fault::Transient,
-        Code::InvalidArgument | Code::AlreadyExists | Code::OutOfRange | Code::Unimplemented | Code::DataLoss => {
-            Fault::Permanent
-        }
+        Code::InvalidArgument | Code::AlreadyExists | Code::OutOfRange => Fault::Permanent,
     }
 }
 
@@ -203,5 +204,7 @@ mod tests {
         assert_eq!(fault(Status::resource_exhausted(said)), Fault::Permanent);
         assert_eq!(fault(Status::resource_exhausted("out of memory")), Fault::Transient);
         assert_eq!(fault(Status::unavailable("")), Fault::Transient);
+        let said = "grpc-status header missing, mapped from HTTP status code 404";
+        assert_eq!(fault(Status::unimplemented(said)), Fault::Transient);
     }
 }

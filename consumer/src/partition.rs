@@ -11,6 +11,7 @@ use lapin::{Channel, Connection};
 use shared::dead_letter::{self, DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::topology::partition_queue;
+use tokio::sync::MutexGuard;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -163,14 +164,16 @@ impl<S: VectorStore + 'static> Partition<S> {
         Ok(())
     }
 
-    /// Takes a suspect with nothing else being applied, so that only its own crash is counted against it. (What waits for
-    /// its grace is applied.) A trial that ends in order, though with an error, is no crash.
+    /// Takes a suspect with nothing else of the partition being applied, and no other partition's suspect, so that only
+    /// its own crash is counted against it. (What waits for its grace is applied.) A trial that ends in order, though with
+    /// an error, is no crash.
     async fn try_alone<'a>(
         &'a self,
         delivery: &Delivery,
         settlement: &mut Settlement<'a, S>,
     ) -> Result<(), PartitionError> {
         settlement.until_applied().await?;
+        let _turn = self.turn(settlement).await?;
         let (number, message) = (self.dead_letters.partition, intake::message(delivery));
         let name = quarantine::name_of(&message);
         let trials = self.synchronizer.trials(number, &name).await?;
@@ -193,6 +196,16 @@ impl<S: VectorStore + 'static> Partition<S> {
             tracing::warn!(%error, "a trial that was no crash is counted as one");
         }
         ended
+    }
+
+    /// What waits for its grace meanwhile is settled as it comes.
+    async fn turn<'a>(&'a self, settlement: &mut Settlement<'a, S>) -> Result<MutexGuard<'a, ()>, PartitionError> {
+        loop {
+            tokio::select! {
+                turn = self.synchronizer.turn() => return Ok(turn?),
+                progress = settlement.progress() => settlement.ack(progress?).await?,
+            }
+        }
     }
 
     /// A suspect that was tried often enough becomes a dead letter.
@@ -261,9 +274,10 @@ struct PartitionDeadLetters {
 
 impl DeadLetters for PartitionDeadLetters {
     async fn send(&self, message: &Message, postmark: Postmark) -> Result<(), DeadLetterError> {
-        telemetry::dead_letter(postmark.reason);
         let postmark = Postmark { partition: Some(self.partition), ..postmark };
         let sending = dead_letter::send(&self.channel, &message.body, &message.properties, &postmark);
-        self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))
+        self.patience.unless_overdue(sending).await.unwrap_or(Err(DeadLetterError::Unconfirmed))?;
+        telemetry::dead_letter(postmark.reason);
+        Ok(())
     }
 }

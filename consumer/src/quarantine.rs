@@ -3,7 +3,7 @@
 //!
 //! A crash raises the delivery count of everything that was held, so that the count alone would accuse whole batches,
 //! and hand-overs raise it too. What was redelivered [`SUSPECT`] times is therefore taken alone, with nothing else
-//! begun, and before it is even decoded its trial is written down. At fault is only what was tried alone [`TRIALS`]
+//! of its partition begun and no other suspect of the process, and before it is even decoded its trial is written down. At fault is only what was tried alone [`TRIALS`]
 //! times and never settled, at its tenth redelivery at the earliest.
 
 use lapin::BasicProperties;

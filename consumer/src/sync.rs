@@ -17,6 +17,7 @@ use std::time::Duration;
 use shared::dead_letter::{DeadLetterError, Postmark};
 use shared::shutdown::CancellationToken;
 use shared::{ChangeEvent, DocumentType, Identity, Operation};
+use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::change::{Change, Message};
@@ -50,6 +51,7 @@ pub struct Synchronizer<S> {
     fingerprint: String,
     patience: Patience,
     origin: Origin,
+    trial: Mutex<()>,
 }
 
 /// A change on its way through the protocol.
@@ -70,11 +72,12 @@ impl Work {
         &self.change.identity
     }
 
-    /// A repair is applied at its own revision too: the record may be right and the chunks damaged. So is any change
-    /// to a record that is damaged itself.
+    /// A repair, which is a row of a resync, is applied at its own revision too: the record may be right and the chunks
+    /// damaged. So is any change to a record that is damaged itself.
     fn is_newer_than(&self, standing: &Standing) -> bool {
         let event = &self.change.event;
-        let repairs = event.repair || standing.damaged;
+        // A change of the stream that a repair was folded into is none at its own revision (execution 17).
+        let repairs = (event.repair && event.revision.index() == 0) || standing.damaged;
         event.revision > standing.revision() || (repairs && event.revision == standing.revision())
     }
 }
@@ -83,7 +86,8 @@ impl<S: VectorStore> Synchronizer<S> {
     /// A synchronizer; `fingerprint` tells chunks of this model and pipeline from all others. After `shutdown` it waits
     /// no more for a store that is away.
     pub fn new(store: S, vectors: Vectors, fingerprint: String, shutdown: CancellationToken) -> Self {
-        Self { store, vectors, fingerprint, patience: Patience::new(shutdown), origin: Origin::default() }
+        let (patience, origin, trial) = (Patience::new(shutdown), Origin::default(), Mutex::default());
+        Self { store, vectors, fingerprint, patience, origin, trial }
     }
 
     /// The same, giving the store less time than the ten minutes.
@@ -179,6 +183,15 @@ impl<S: VectorStore> Synchronizer<S> {
     /// [`StoreError`].
     pub(crate) async fn refuses(&self, message: &Message) -> Result<Option<Postmark>, StoreError> {
         self.origin.refuses(message, &self.store, &self.patience).await
+    }
+
+    /// Waits until no other partition tries a suspect: they share a process, and what ends it would be counted against
+    /// all that are being tried.
+    ///
+    /// # Errors
+    /// [`StoreError::Interrupted`] where the consumer is to end before.
+    pub(crate) async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+        self.patience.unless_overdue(self.trial.lock()).await.ok_or(StoreError::Interrupted)
     }
 
     /// As [`VectorStore::trials`].

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bson::{Bson, Document, RawDocumentBuf, doc};
+use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt};
 use mongodb::Cursor;
 use shared::{DocumentType, Identity, Revision};
@@ -16,6 +18,8 @@ use crate::requests::{answered, answers, clock};
 
 /// Documents that are cleaned in one go.
 const PAGE: usize = 128;
+/// Bytes of these; the one that goes beyond it still belongs to them. One document can have 16 MB.
+const PAGE_BYTES: usize = 16 << 20;
 
 /// The documents of one database that the producer relays.
 pub(super) struct Documents {
@@ -47,7 +51,7 @@ impl Documents {
     ) -> Result<impl Stream<Item = Result<Vec<Sighting>, CommandError>>, CommandError> {
         let cursor = self.find(document_type, doc! {}).await?;
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let pages = answers(cursor).try_chunks(PAGE).map_err(|error| error.1);
+        let pages = pages(answers(cursor), PAGE_BYTES);
         let selections = Arc::clone(&self.selections);
         Ok(pages.map_ok(move |page| sighted(document_type, page, Arc::clone(&selections))).try_buffered(cores))
     }
@@ -62,9 +66,11 @@ impl Documents {
                 continue;
             }
             let documents = self.find(document_type, doc! {"_id": {"$in": ids}}).await?;
-            let documents: Vec<RawDocumentBuf> = answers(documents).try_collect().await?;
-            let sighted = sighted(document_type, documents, Arc::clone(&self.selections)).await?;
-            found.extend(sighted.into_iter().filter_map(|(identity, expected)| Some((identity?, expected))));
+            let mut pages = pin!(pages(answers(documents), PAGE_BYTES));
+            while let Some(page) = pages.try_next().await? {
+                let sighted = sighted(document_type, page, Arc::clone(&self.selections)).await?;
+                found.extend(sighted.into_iter().filter_map(|(identity, expected)| Some((identity?, expected))));
+            }
         }
         Ok(found)
     }
@@ -82,6 +88,22 @@ impl Documents {
     }
 }
 
+/// The documents in pages of at most [`PAGE`], each closed by the one with which it has so many bytes.
+fn pages(
+    rows: impl Stream<Item = Result<RawDocumentBuf, CommandError>>,
+    bytes: usize,
+) -> impl Stream<Item = Result<Vec<RawDocumentBuf>, CommandError>> {
+    try_unfold(Box::pin(rows), move |mut rows| async move {
+        let (mut page, mut room) = (Vec::new(), bytes);
+        while page.len() < PAGE && room > 0 {
+            let Some(row) = rows.try_next().await? else { break };
+            room = room.saturating_sub(row.as_bytes().len());
+            page.push(row);
+        }
+        Ok((!page.is_empty()).then_some((page, rows)))
+    })
+}
+
 async fn sighted(
     document_type: DocumentType,
     page: Vec<RawDocumentBuf>,
@@ -92,4 +114,25 @@ async fn sighted(
         page.iter().filter_map(|document| sighting(document_type, document, selection)).collect()
     };
     Ok(tokio::task::spawn_blocking(clean).await.map_err(std::io::Error::other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bson::rawdoc;
+    use futures_util::stream::iter;
+
+    #[tokio::test]
+    async fn a_page_is_closed_by_its_bytes_and_by_its_documents() {
+        let lengths = async |rows: Vec<RawDocumentBuf>, bytes: usize| {
+            let pages: Vec<_> = pages(iter(rows.into_iter().map(Ok)), bytes).try_collect().await.unwrap();
+            pages.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        let row = |text: &str| rawdoc! {"a": text};
+        let (small, large) = (row(""), row(&"x".repeat(1_000)));
+        assert_eq!(lengths(vec![small.clone(); 2 * PAGE + 1], PAGE_BYTES).await, [PAGE, PAGE, 1]);
+        assert_eq!(lengths(vec![small.clone(), large.clone(), small], 1_000).await, [2, 1]);
+        assert_eq!(lengths(vec![large; 3], 500).await, [1, 1, 1], "what is too large goes alone");
+        assert!(lengths(Vec::new(), 1).await.is_empty());
+    }
 }

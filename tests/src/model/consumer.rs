@@ -48,6 +48,8 @@ pub(super) struct Consumer {
     message: u8,
     /// Whether an earlier attempt may have left chunks.
     leftovers: bool,
+    /// Whether every chunk is to be written again.
+    rewrites: bool,
     read: Option<Record>,
     plan: Option<Record>,
     to_write: Chunks,
@@ -161,8 +163,14 @@ impl State {
             } else {
                 last.is_some_and(|at| at < consumer.redelivered)
             };
+            let repairs = |at: u8| matches!(queue[usize::from(at)].says, Says::Repair(_));
+            let rewrites = if frame.keep(Rule::FoldingRemembersRepair) {
+                ours.clone().any(repairs)
+            } else {
+                last.is_some_and(repairs)
+            };
             let (from, message) = (consumer.next, last.unwrap_or(consumer.next));
-            state.consumers[who] = Consumer { from, message, next: to, leftovers: folded, ..consumer };
+            state.consumers[who] = Consumer { from, message, next: to, leftovers: folded, rewrites, ..consumer };
             let step = match (last, barrier) {
                 (None, _) => Step::Ack,
                 (Some(_), true) => Step::RaiseFloor,
@@ -177,7 +185,7 @@ impl State {
         let message = self.message_of(who, frame);
         let plan = match message.says {
             Says::Barrier => self.burial(message.revision, frame),
-            _ if self.is_news(message, frame) => Some(self.plan(message, frame)),
+            _ if self.is_news(message, frame) => Some(self.plan(message, self.consumers[who].rewrites, frame)),
             _ => None,
         };
         let consumer = &mut state.consumers[who];
@@ -208,10 +216,9 @@ impl State {
     }
 
     /// The record that is to stand, and the chunks to write before.
-    fn plan(&self, message: Message, frame: Frame<'_>) -> (Record, Chunks) {
+    fn plan(&self, message: Message, rewrites: bool, frame: Frame<'_>) -> (Record, Chunks) {
         let Some(content) = content_of(message) else { return (Record::tombstone(message.revision), Chunks::NONE) };
-        let rewrites = matches!(message.says, Says::Repair(_)) && frame.keep(Rule::RepairRewrites);
-        let kept = if rewrites { Chunks::NONE } else { self.index.listed() };
+        let kept = if rewrites && frame.keep(Rule::RepairRewrites) { Chunks::NONE } else { self.index.listed() };
         let (mut listed, mut new) = (Chunks::NONE, Chunks::NONE);
         for (text, author) in content.chunks() {
             let hashed = frame.keep(Rule::MetadataIsHashed).then_some(author);

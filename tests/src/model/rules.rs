@@ -23,6 +23,8 @@ pub enum Rule {
     OlderIsNotApplied,
     /// Folding remembers any redelivery (15).
     FoldingRemembersRedelivery,
+    /// Folding remembers any repair (21).
+    FoldingRemembersRepair,
     /// A redelivered barrier looks for leftovers under tombstones too (15).
     BarrierLooksForLeftovers,
     /// A barrier's place is noted behind the deletions of what lies before it.
@@ -63,7 +65,7 @@ pub enum Rule {
 
 impl Rule {
     /// Each of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::ExactRevisions,
         Self::NewIds,
         Self::RedeliveryLooksForLeftovers,
@@ -74,6 +76,7 @@ impl Rule {
         Self::ReaderAsksAgain,
         Self::OlderIsNotApplied,
         Self::FoldingRemembersRedelivery,
+        Self::FoldingRemembersRepair,
         Self::BarrierLooksForLeftovers,
         Self::PlaceBehindDeletes,
         Self::BuriedByAnother,

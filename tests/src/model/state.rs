@@ -104,10 +104,12 @@ impl State {
 
     /// What the store itself loses, as long as a change is still to come that can mend it.
     fn losses(&self, frame: Frame<'_>, next: &mut Next) {
-        if self.delivered == frame.messages() {
+        let to_come = &frame.scenario.queue[usize::from(self.delivered)..];
+        if to_come.is_empty() {
             return;
         }
-        if self.faults.lost_chunks > 0 {
+        let repaired = to_come.iter().any(|message| matches!(message.says, Says::Repair(_)));
+        if self.faults.lost_chunks > 0 && repaired {
             for chunk in self.index.listed().and(self.index.chunks).each() {
                 let mut lost = *self;
                 lost.faults.lost_chunks -= 1;

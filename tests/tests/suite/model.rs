@@ -45,6 +45,12 @@ fn lost_chunk() -> Scenario {
     Scenario::of(vec![put(2, A), repair(3, A)], Some(A)).faults(Faults { lost_chunks: 1, ..KILL_AND_PAUSE })
 }
 
+/// A change comes right behind the repair.
+fn lost_chunk_of_a_busy_document() -> Scenario {
+    let queue = vec![put(2, A), repair(3, A), put(4, A)];
+    Scenario::of(queue, Some(A)).faults(Faults { lost_chunks: 1, ..KILL }).batches_of(2)
+}
+
 fn damaged_beside_a_zombie() -> Scenario {
     let faults = Faults { pauses: 1, ..DAMAGE };
     Scenario::of(vec![put(2, A), put(3, A)], Some(A)).faults(faults).swept(1)
@@ -99,6 +105,7 @@ fn what_the_store_lost_is_mended_by_the_next_change_or_a_repair() {
     let buried = Scenario::of(vec![put(2, A), barrier(4)], None);
     let mended = [update().faults(DAMAGE), buried.faults(DAMAGE), lost_chunk(), damaged_beside_a_zombie()];
     assert_nothing_breaks(mended);
+    assert_nothing_breaks([lost_chunk_of_a_busy_document()]);
 }
 
 #[test]
@@ -119,6 +126,7 @@ fn counterexample(rule: Rule) -> (Scenario, Broken) {
         Rule::ReaderAsksAgain | Rule::Grace => (updates().read(), Broken::Absent),
         Rule::OlderIsNotApplied => (replay(), Broken::Resurrected),
         Rule::FoldingRemembersRedelivery => (replay().faults(KILL), Broken::Orphan),
+        Rule::FoldingRemembersRepair => (lost_chunk_of_a_busy_document(), Broken::Missing),
         Rule::BarrierLooksForLeftovers => (snapshot().faults(KILL), Broken::Orphan),
         Rule::PlaceBehindDeletes => (snapshot().faults(KILL), Broken::Orphan),
         Rule::BuriedByAnother => (snapshot().faults(KILL_AND_PAUSE), Broken::Orphan),

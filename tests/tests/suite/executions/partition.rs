@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use consumer::{Partition, PartitionError, Standing, StoreError, Synchronizer, VectorStore};
+use futures_util::StreamExt;
 use lapin::options::{BasicGetOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -28,6 +29,9 @@ use super::bench::{Bench, PARTITIONS, T, TICK};
 /// Longest time for closing a connection.
 const CLOSE: Duration = Duration::from_secs(1);
 
+/// Within this a trial that is not held up reaches its chunks.
+const TRIAL: Duration = Duration::from_secs(3);
+
 /// One queue, and the index that its events are for.
 struct Line {
     bench: Bench,
@@ -46,6 +50,10 @@ impl Line {
     }
 
     async fn publish(&self, event: Value, source: Option<&str>) {
+        self.publish_to(0, event, source).await;
+    }
+
+    async fn publish_to(&self, partition: u16, event: Value, source: Option<&str>) {
         let body = body::encode(&ChangeEvent::from_json(event.to_string().as_bytes()).unwrap()).unwrap();
         let mut headers = FieldTable::default();
         if let Some(source) = source {
@@ -53,7 +61,20 @@ impl Line {
         }
         let properties = BasicProperties::default().with_headers(headers).with_delivery_mode(2);
         let options = Default::default();
-        self.channel.basic_publish(EXCHANGE.into(), "0".into(), options, &body.bytes, properties).await.unwrap();
+        let key = partition.to_string().into();
+        self.channel.basic_publish(EXCHANGE.into(), key, options, &body.bytes, properties).await.unwrap();
+    }
+
+    /// Three consumers had the first message of this partition before ours.
+    async fn redeliver(&self, partition: u16) {
+        for _ in 0..3 {
+            let channel = self.connection.create_channel().await.unwrap();
+            let (queue, arguments) = (topology::partition_queue(partition), FieldTable::default());
+            let mut deliveries =
+                channel.basic_consume(queue.into(), "test".into(), Default::default(), arguments).await.unwrap();
+            deliveries.next().await.unwrap().unwrap();
+            channel.close(200, "given back".into()).await.unwrap();
+        }
     }
 
     fn consumer(&self, trouble: &Arc<Trouble>) -> Synchronizer<WatchedStore<Arc<Trouble>>> {
@@ -198,6 +219,62 @@ async fn what_ends_its_consumer_again_and_again_is_a_dead_letter_and_its_neighbo
         assert_eq!(manifest.error.is_some(), failed, "{manifest:?}");
     }
     line.connection.close(200, "over".into()).await.unwrap();
+}
+
+/// Whoever is about to write chunks waits until it is let.
+#[derive(Default)]
+struct Gate {
+    reached: Notify,
+    open: Notify,
+}
+
+impl Watch for Gate {
+    async fn around<T: Send>(
+        &self,
+        call: Call<'_>,
+        request: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if let Call::PutChunks(_) = call {
+            self.reached.notify_one();
+            self.open.notified().await;
+        }
+        request.await
+    }
+}
+
+/// Execution 8, of partitions that share a process: what ends it would be counted against every suspect that is tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn suspects_of_two_partitions_are_not_tried_at_the_same_time() {
+    let line = Line::new().await;
+    topology::declare(&line.channel, 2).await.unwrap();
+    for (partition, entry_id) in [(0, "left"), (1, "right")] {
+        line.publish_to(partition, insert(entry_id, T), None).await;
+        line.redeliver(partition).await;
+    }
+    let gate: Arc<Gate> = Arc::default();
+    let store = WatchedStore { store: line.bench.store(), watch: Arc::clone(&gate) };
+    let vectors = line.bench.vectors.clone();
+    let consumer = Arc::new(Synchronizer::new(store, vectors, "fingerprint".into(), CancellationToken::new()));
+    let (connection, stop) = (Arc::new(connect(&line.uri).await), CancellationToken::new());
+    let letters = connection.create_channel().await.unwrap();
+    letters.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let running = [0, 1].map(|partition| {
+        let (connection, stop) = (Arc::clone(&connection), stop.clone());
+        let (letters, consumer) = (letters.clone(), Arc::clone(&consumer));
+        tokio::spawn(async move { Partition::consume(partition, &connection, letters, consumer, &stop).await })
+    });
+    gate.reached.notified().await;
+    assert!(timeout(TRIAL, gate.reached.notified()).await.is_err(), "both are being tried");
+    gate.open.notify_one();
+    gate.reached.notified().await;
+    gate.open.notify_one();
+    for entry_id in ["left", "right"] {
+        line.until_stands(entry_id, T).await;
+    }
+    stop.cancel();
+    for partition in running {
+        partition.await.unwrap().unwrap();
+    }
 }
 
 /// All that is held is in the client's memory, each up to 15 MiB. The consumer stops at a document's chunks, when the

@@ -268,3 +268,19 @@ async fn a_repair_rewrites_a_document_whose_chunks_were_damaged() {
     bench.apply(repair).await;
     bench.assert_stands_at(T + TICK).await;
 }
+
+/// 21, folded: a change comes right behind the repair, and would keep the chunks that were to be written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_that_is_folded_into_a_newer_change_still_repairs() {
+    let bench = Bench::new().await;
+    bench.apply(put(T, "a")).await;
+    let damaged: Vec<Uuid> = bench.chunks().await.into_iter().collect();
+    bench.store().delete_chunks(&damaged).await.unwrap();
+    let mut repair = event("snapshot", T + TICK, json!({ "content": "a", "author_id": "A" }));
+    repair.event.repair = true;
+    for change in coalesce([repair, put(T + TICK + 1, "a")]) {
+        bench.apply(change).await;
+    }
+    bench.assert_stands_at(T + TICK + 1).await;
+    assert_eq!(bench.chunks().await.len(), 1);
+}
