@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::error::{PartitionError, StoreError};
+use crate::patience::Rounds;
 use crate::plan::tombstone;
 use crate::store::{Passed, Standing, VectorStore};
 use crate::sync::Synchronizer;
@@ -131,9 +132,10 @@ impl<S: VectorStore> Synchronizer<S> {
 
     /// Returns the chunks that are stale from now on.
     async fn bury(&self, identities: Vec<Identity>, barrier: Barrier) -> Result<BTreeSet<Uuid>, PartitionError> {
-        let mut stale = BTreeSet::new();
+        let (mut stale, mut rounds) = (BTreeSet::new(), Rounds::default());
         let mut open = identities;
         while !open.is_empty() {
+            rounds.next(self.patience()).await?;
             let reading = stage("read");
             let standings = self.read(open.iter()).await?;
             drop(reading);

@@ -44,7 +44,7 @@ impl CommandError {
     /// The program's exit code.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Settings(_) | Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Settings(_) | Self::Index(IndexError::Mismatch { .. } | IndexError::TooOld(_)) => EXIT_SETTINGS,
             Self::Broker(_) | Self::MongoDb(_) | Self::Store(_) | Self::Index(_) | Self::Silent { .. } => {
                 EXIT_UNREACHABLE
             }

@@ -181,7 +181,7 @@ impl ConsumerError {
             Self::Model(ModelError::Hub { .. }) => EXIT_FAILED,
             Self::Settings(_)
             | Self::Model(_)
-            | Self::Index(IndexError::Mismatch { .. })
+            | Self::Index(IndexError::Mismatch { .. } | IndexError::TooOld(_))
             | Self::Health(HealthError::Listen(_)) => EXIT_SETTINGS,
             Self::Index(_) | Self::Health(HealthError::Metrics(_)) | Self::Io(_) => EXIT_FAILED,
         }

@@ -18,8 +18,9 @@ use crate::quarantine::is_suspect;
 
 /// Documents in a batch: enough to fill the model's batches, few enough to be searchable soon.
 pub(crate) const MAX_DOCUMENTS: u16 = 64;
-/// Bytes that the documents of a batch take in memory; the one that goes beyond it still belongs to it.
-const MAX_BYTES: usize = 8 << 20;
+/// Bytes that the documents of a batch take in memory; the one that goes beyond it still belongs to it. That is about a thousand
+/// chunks, half a minute of a core: two batches of each of eight partitions are far from the 30 minutes that RabbitMQ waits for.
+const MAX_BYTES: usize = 1 << 20;
 
 /// What comes next in a partition.
 pub(crate) enum Batch {
@@ -234,10 +235,10 @@ mod tests {
     /// Nor does JSON say what it takes: of eight bytes come seven hundred.
     #[test]
     fn a_batch_is_closed_by_what_its_documents_take_in_memory() {
-        let maps = vec![json!({"a": 0}); 20_000];
+        let maps = vec![json!({"a": 0}); 2_500];
         let many = delivery(&maps);
-        assert!(!batch_of(&[delivery(&maps[..5_000])]).are_enough());
-        assert!(many.data.len() < MAX_BYTES / 100 && batch_of(&[many]).are_enough());
+        assert!(!batch_of(&[delivery(&maps[..600])]).are_enough());
+        assert!(many.data.len() < MAX_BYTES / 40 && batch_of(&[many]).are_enough());
     }
 
     #[test]

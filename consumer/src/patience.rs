@@ -84,9 +84,50 @@ impl Patience {
     }
 }
 
+/// Rounds in which others win the compare-and-set, or a document turns out to be poison: a few come one right after the other.
+const BRISK_ROUNDS: u32 = 3;
+
+/// The rounds of something that is tried until it succeeds. Later ones come after a wait: whatever makes them fail is no race.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    begun: u32,
+    backoff: Backoff,
+}
+
+impl Rounds {
+    /// Before each round, the first included.
+    ///
+    /// # Errors
+    /// [`StoreError::Interrupted`] on shutdown, where many were in vain.
+    pub(crate) async fn next(&mut self, patience: &Patience) -> Result<(), StoreError> {
+        self.begun += 1;
+        if self.begun <= BRISK_ROUNDS {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = patience.shutdown.cancelled() => Err(StoreError::Interrupted),
+            () = self.backoff.wait() => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn rounds_in_vain_come_after_waits_and_end_with_the_consumer() {
+        let (shutdown, mut rounds) = (CancellationToken::new(), Rounds::default());
+        let patience = Patience::new(shutdown.clone());
+        for _ in 0..BRISK_ROUNDS {
+            rounds.next(&patience).now_or_never().expect("at once").unwrap();
+        }
+        assert!(rounds.next(&patience).now_or_never().is_none());
+        shutdown.cancel();
+        assert!(matches!(rounds.next(&patience).await, Err(StoreError::Interrupted)));
+    }
 
     fn away() -> StoreError {
         qdrant_client::QdrantError::Io(std::io::Error::other("away")).into()

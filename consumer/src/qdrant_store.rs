@@ -17,7 +17,7 @@ use qdrant_client::qdrant::{
 };
 use qdrant_client::{Payload, Qdrant};
 use shared::index::{AUTHORS, DENSE, Index, of_document, uuid_of};
-use shared::{BUCKETS, DocumentType, Identity, Revision};
+use shared::{BUCKETS, Backoff, DocumentType, Identity, Revision};
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -291,8 +291,14 @@ impl VectorStore for QdrantStore {
         partition: u16,
         revision: Revision,
     ) -> Result<(), StoreError> {
-        let id = floor_id(document_type, partition);
+        let (id, mut backoff) = (floor_id(document_type, partition), Backoff::default());
+        let mut attempts = 0;
         loop {
+            attempts += 1;
+            // The second reads what the first has written; from then on it is no race.
+            if attempts > 2 {
+                backoff.wait().await;
+            }
             let standing = self.floor(document_type, partition).await?;
             if standing.is_some_and(|floor| floor >= revision) {
                 return Ok(());

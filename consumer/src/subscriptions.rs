@@ -29,6 +29,8 @@ use crate::sync::Synchronizer;
 const SETUP: Duration = Duration::from_secs(30);
 /// By so much the owner of a partition is ahead of those that stand by for it.
 const STANDBY: Duration = Duration::from_secs(5);
+/// Longest time that the other partitions have to finish once one has failed.
+const DRAIN: Duration = Duration::from_secs(5);
 /// Longest time for taking leave of the broker.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -81,7 +83,7 @@ impl Subscriptions {
     }
 
     /// Runs them until `shutdown`. The first to fail stops the others: with the connection, or the store, all would
-    /// follow.
+    /// follow. What they are at has a moment to be acknowledged, where that can be; the rest is delivered again.
     ///
     /// # Errors
     /// The first fault.
@@ -104,6 +106,10 @@ impl Subscriptions {
         while let Some(ended) = running.join_next().await {
             stop.cancel();
             outcome = outcome.and(ended.unwrap_or_else(|error| Err(error.into())));
+            let draining = async { while running.join_next().await.is_some() {} };
+            if outcome.is_err() && !shutdown.is_cancelled() && timeout(DRAIN, draining).await.is_err() {
+                running.shutdown().await;
+            }
         }
         for connection in [&self.consuming, &self.publishing] {
             if let Ok(Err(error)) = timeout(CLOSE, connection.close(200, "drained".into())).await {

@@ -24,7 +24,7 @@ use crate::change::{Change, Message};
 use crate::clean::bounded;
 use crate::error::{PartitionError, StoreError};
 use crate::origin::Origin;
-use crate::patience::Patience;
+use crate::patience::{Patience, Rounds};
 use crate::plan::{Plan, plan};
 use crate::prepare::{Content, Unindexable, prepare};
 use crate::store::{Standing, VectorStore};
@@ -136,8 +136,9 @@ impl<S: VectorStore> Synchronizer<S> {
         mut open: Vec<Work>,
         dead_letters: &impl DeadLetters,
     ) -> Result<BTreeSet<Uuid>, PartitionError> {
-        let mut stale = BTreeSet::new();
+        let (mut stale, mut rounds) = (BTreeSet::new(), Rounds::default());
         while !open.is_empty() {
+            rounds.next(&self.patience).await?;
             let reading = stage("read");
             let standings = self.read(open.iter().map(Work::identity)).await?;
             drop(reading);
@@ -171,6 +172,9 @@ impl<S: VectorStore> Synchronizer<S> {
             if chunks >= ROUND_CHUNKS {
                 open.extend(self.write(std::mem::take(&mut round), stale, dead_letters).await?);
                 chunks = 0;
+                if self.patience.is_over() {
+                    return Err(StoreError::Interrupted.into());
+                }
             }
         }
         open.extend(self.write(round, stale, dead_letters).await?);

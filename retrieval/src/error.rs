@@ -75,7 +75,7 @@ impl SearchError {
             Self::Rerank(RerankError::Runtime(_) | RerankError::File { .. } | RerankError::NoCrossEncoder { .. }) => {
                 EXIT_SETTINGS
             }
-            Self::Index(IndexError::Mismatch { .. }) => EXIT_SETTINGS,
+            Self::Index(IndexError::Mismatch { .. } | IndexError::TooOld(_)) => EXIT_SETTINGS,
             Self::Embed(_)
             | Self::Rerank(RerankError::Failed(_) | RerankError::Ended)
             | Self::Qdrant(_)

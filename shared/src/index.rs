@@ -35,6 +35,10 @@ pub const BM25: &str = "bm25";
 /// either begun after the new chunks came or ended before the old ones went: it never falls between two revisions.
 pub const GRACE: Duration = Duration::from_secs(2);
 
+/// The oldest Qdrant that this writes to.
+const OLDEST_MAJOR: u32 = 1;
+const OLDEST_MINOR: u32 = 17;
+
 /// No request of ours takes this long on a healthy server: what does is a fault.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -104,6 +108,11 @@ pub enum IndexError {
         /// What is set now.
         ours: String,
     },
+    /// The server does not know what this writes by, and would ignore it.
+    #[error(
+        "QDRANT_URL: qdrant {0} is too old: {OLDEST_MAJOR}.{OLDEST_MINOR} is the oldest that compares before it writes"
+    )]
+    TooOld(String),
     /// The meta point is not one of ours.
     #[error("the index `{0}` bears no meta point that this version understands")]
     Damaged(String),
@@ -151,8 +160,9 @@ impl Index {
     /// point and called again: the aliases, which make it live, come last.
     ///
     /// # Errors
-    /// [`IndexError::Mismatch`] where it was made for another model or number of partitions.
+    /// [`IndexError::Mismatch`] where it was made for another model or number of partitions, [`IndexError::TooOld`].
     pub async fn ensure(qdrant: &Qdrant, meta: &IndexMeta) -> Result<Self, IndexError> {
+        check_version(&qdrant.health_check().await?.version)?;
         ensure_records(qdrant, AUTHORS, &[("full_name", FieldType::Keyword)]).await?;
         let index = match Self::live(qdrant).await {
             Ok(index) => index,
@@ -296,7 +306,34 @@ async fn create_field_index(qdrant: &Qdrant, name: &str, field: &str, kind: Fiel
     Ok(())
 }
 
+/// Older ones take a write without its condition (`update_filter` came with 1.16, `update_mode` with 1.17), and nobody would know.
+fn check_version(version: &str) -> Result<(), IndexError> {
+    let mut numbers = version.trim_start_matches('v').split('.').map_while(|number| number.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < (OLDEST_MAJOR, OLDEST_MINOR) => {
+            Err(IndexError::TooOld(version.into()))
+        }
+        // A build without a number is somebody's own.
+        _ => Ok(()),
+    }
+}
+
 /// A model's name as a part of a collection's name: `Qdrant/bge-m3` → `Qdrant-bge-m3`.
 fn slug(model: &str) -> String {
     model.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_would_ignore_a_condition_is_refused() {
+        for old in ["1.16.3", "v1.9.0", "0.11.0"] {
+            assert!(matches!(check_version(old), Err(IndexError::TooOld(_))), "{old}");
+        }
+        for fine in ["1.17.0", "v1.20.1", "2.0.0", "1.17.0-dev", "dev", ""] {
+            assert!(check_version(fine).is_ok(), "{fine}");
+        }
+    }
 }

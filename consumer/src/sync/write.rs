@@ -52,7 +52,11 @@ impl<S: VectorStore> Synchronizer<S> {
     async fn write_chunks(&self, plans: &[&Plan]) -> Result<Option<Unindexable>, PartitionError> {
         let chunks: Vec<&NewChunk> = plans.iter().flat_map(|plan| &plan.new_chunks).collect();
         telemetry::batch_chunks(chunks.len());
-        for some in chunks.chunks(ROUND_CHUNKS) {
+        for (number, some) in chunks.chunks(ROUND_CHUNKS).enumerate() {
+            // What is written already is found by the next attempt, which embeds none of it again.
+            if number > 0 && self.patience.is_over() {
+                return Err(StoreError::Interrupted.into());
+            }
             let points = match self.embed(some, plans.len() == 1).await? {
                 Ok(points) => points,
                 Err(fault) => return Ok(Some(fault)),

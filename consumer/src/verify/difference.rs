@@ -30,6 +30,14 @@ pub(super) enum Difference {
 }
 
 impl Difference {
+    /// Whether a change that is on its way looks like this for a while. What a record lists is there before it and goes long after.
+    pub(super) fn passes(self) -> bool {
+        match self {
+            Self::Missing | Self::Stale | Self::Orphaned | Self::Surplus => true,
+            Self::Ahead | Self::Damaged | Self::Incomplete => false,
+        }
+    }
+
     /// In one word.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@ use crate::command_error::CommandError;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 /// A document whose record moves this often while it is looked at is being kept up to date, only too busily to be
-/// caught equal.
+/// caught equal; or it is kept wrong, where no change on its way makes such a difference.
 const MOVES: u32 = 5;
 /// So many times the limit at most for documents that change and whose records do not.
 const PATIENCE: u32 = 3;
@@ -41,7 +41,7 @@ pub(super) async fn settle(
         for (identity, look) in sides.look(&identities).await? {
             let question = open.entry(identity.clone()).or_default();
             match look.difference {
-                Some(difference) if question.stays(&look, &mut clocks) => {
+                Some(difference) if question.stays(&look, difference, &mut clocks) => {
                     differences.insert(identity, (difference, look.revision()));
                 }
                 _ => {
@@ -86,9 +86,10 @@ struct Question {
 
 impl Question {
     /// Whether the document is still in question after this look.
-    fn stays(&mut self, look: &Look, clocks: &mut Clocks) -> bool {
+    fn stays(&mut self, look: &Look, difference: Difference, clocks: &mut Clocks) -> bool {
         let now = (look.expected.clone(), look.revision());
-        if let Some((expected, revision)) = &self.last {
+        let is_decided = self.moves >= MOVES;
+        if let Some((expected, revision)) = self.last.as_ref().filter(|_| !is_decided) {
             if *expected != now.0 {
                 clocks.source_moved = Instant::now();
             }
@@ -98,6 +99,39 @@ impl Question {
             }
         }
         self.last = Some(now);
-        self.moves < MOVES
+        self.moves < MOVES || !difference.passes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::record::{Record, Says};
+
+    /// Looks at a document whose record moves from look to look.
+    fn stays(difference: Difference) -> Vec<bool> {
+        let (mut question, mut clocks) = (Question::default(), Clocks::new());
+        let record =
+            |revision: i64| Record { revision: Some(revision.into()), says: Says::Gone, chunk_ids: Vec::new() };
+        let look = |revision| Look { expected: None, record: Some(record(revision)), difference: Some(difference) };
+        (0..i64::from(MOVES) + 2).map(|revision| question.stays(&look(revision), difference, &mut clocks)).collect()
+    }
+
+    #[test]
+    fn a_busy_document_is_kept_up_to_date_unless_no_change_on_its_way_makes_such_a_difference() {
+        assert_eq!(stays(Difference::Stale), [true, true, true, true, true, false, false]);
+        assert_eq!(stays(Difference::Incomplete), [true; 7]);
+    }
+
+    #[test]
+    fn a_document_that_is_kept_wrong_does_not_keep_the_others_waiting() {
+        let (mut question, mut clocks) = (Question { moves: MOVES, ..Question::default() }, Clocks::new());
+        let before = clocks.index_moved;
+        for revision in 0..3_i64 {
+            let record = Record { revision: Some(revision.into()), says: Says::Gone, chunk_ids: Vec::new() };
+            let look = Look { expected: None, record: Some(record), difference: Some(Difference::Incomplete) };
+            assert!(question.stays(&look, Difference::Incomplete, &mut clocks));
+        }
+        assert_eq!(clocks.index_moved, before);
     }
 }

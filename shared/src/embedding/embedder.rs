@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use futures_util::future::try_join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::model::{BATCH, Model, ModelError, ModelInfo};
@@ -24,6 +24,8 @@ pub struct Embedder {
     batches: mpsc::Sender<Batch>,
     info: Arc<ModelInfo>,
     tokens: TokenCounter,
+    /// Batches of one call that wait or run at the same time.
+    at_once: usize,
 }
 
 /// Texts that could not be embedded.
@@ -63,12 +65,12 @@ impl Embedder {
         renew: impl Fn() -> Result<Run, ModelError> + Send + Sync + 'static,
     ) -> Self {
         let (batches, queue) = mpsc::channel(WAITING_BATCHES);
-        let (queue, renew) = (Arc::new(Mutex::new(queue)), Arc::new(renew));
+        let (queue, renew, at_once) = (Arc::new(Mutex::new(queue)), Arc::new(renew), 2 * runs.len());
         for run in runs {
             let (queue, renew) = (Arc::clone(&queue), Arc::clone(&renew));
             thread::spawn(move || serve(run, &*renew, &queue));
         }
-        Self { batches, info: Arc::new(info), tokens }
+        Self { batches, info: Arc::new(info), tokens, at_once }
     }
 
     /// What is known of the model.
@@ -88,11 +90,11 @@ impl Embedder {
     pub async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut by_length: Vec<usize> = (0..texts.len()).collect();
         by_length.sort_by_key(|&at| texts[at].len());
-        let runs = by_length.chunks(BATCH).map(|places| {
-            let batch = places.iter().map(|&at| texts[at].clone()).collect();
-            self.run(batch)
-        });
-        let vectors = try_join_all(runs).await?.into_iter().flatten();
+        let batch = |places: &[usize]| self.run(places.iter().map(|&at| texts[at].clone()).collect());
+        let runs: Vec<_> = by_length.chunks(BATCH).map(batch).collect();
+        // Not all at once: the queue is fair, and a short text would wait for the whole of a long document.
+        let vectors: Vec<Vec<Vec<f32>>> = stream::iter(runs).buffered(self.at_once).try_collect().await?;
+        let vectors = vectors.into_iter().flatten();
         let mut in_order = vec![Vec::new(); texts.len()];
         for (at, vector) in by_length.into_iter().zip(vectors) {
             in_order[at] = vector;
