@@ -8,8 +8,8 @@ use ratatui::widgets::Paragraph;
 
 use super::view::{Cell, Column, Section, Tone, View};
 
-/// From this width on the queues stand beside the other figures.
-const WIDE: u16 = 90;
+/// From this width on what waits stands beside the other figures.
+const WIDE: u16 = 80;
 const GAP: &str = "  ";
 const KEYS: &str = "q, Esc or Ctrl-C leaves";
 
@@ -19,7 +19,7 @@ pub(super) fn draw(view: &View, frame: &mut Frame<'_>) {
     frame.render_widget(KEYS.dim(), keys);
     let mut top = top(view, all.width.into());
     if all.width < WIDE {
-        top.extend(sections(view.figures.iter().chain([&view.queues]), all));
+        top.extend(sections(view.figures.iter().chain(&view.waiting), all));
         return fill(frame, all, top);
     }
     let height = u16::try_from(top.len()).unwrap_or(u16::MAX).min(all.height);
@@ -27,7 +27,7 @@ pub(super) fn draw(view: &View, frame: &mut Frame<'_>) {
     let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).spacing(2).areas(below);
     fill(frame, above, top);
     fill(frame, left, sections(&view.figures, left));
-    fill(frame, right, sections([&view.queues], right));
+    fill(frame, right, sections(&view.waiting, right));
 }
 
 /// Title, services, and who is not well.

@@ -64,6 +64,13 @@ pub(super) struct Quantiles {
     pub(super) p99: Option<f64>,
 }
 
+impl SnapshotRows {
+    /// Whether there was nothing to relay.
+    pub(super) fn is_empty(&self) -> bool {
+        self.relayed == 0.0 && self.expected == Some(0.0)
+    }
+}
+
 impl From<&Exposition> for ProducerMetrics {
     fn from(shown: &Exposition) -> Self {
         let mut snapshots: BTreeMap<String, SnapshotRows> = BTreeMap::new();

@@ -90,6 +90,8 @@ fn ended() -> io::Result<impl Future<Output = ()>> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use crossterm::event::KeyEvent;
 
     use super::*;
@@ -105,5 +107,30 @@ mod tests {
         assert!(!pressed(KeyCode::Char('q'), KeyModifiers::CONTROL));
         assert!(!pressed(KeyCode::Enter, none));
         assert!(!leaves(&Event::Resize(80, 24)));
+    }
+
+    #[test]
+    #[ignore = "wants a terminal: the next one runs it on one"]
+    fn what_panics_on_the_screen() {
+        let mut screen = Screen::take().unwrap();
+        screen.draw(&Board::new(crate::stack::StackKind::Native, Vec::new())).unwrap();
+        panic!("in the middle of it");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_is_read_there() {
+        let this = std::env::current_exe().unwrap();
+        let name = format!("{}::what_panics_on_the_screen", module_path!().split_once("::").unwrap().1);
+        let command = format!("stty cols 80 rows 24; {} --ignored --exact --nocapture {name}; stty -a", this.display());
+        let terminal = Command::new("script")
+            .args(["--quiet", "--command", &command, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let shown = String::from_utf8_lossy(&terminal.stdout);
+        let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("no {text:?} in {shown}"));
+        assert!(at("LLM Twin") < at("\u{1b}[?1049l") && at("\u{1b}[?1049l") < at("in the middle of it"), "{shown}");
+        assert!(shown.contains(" icanon") && shown.contains(" echo "), "lines are read as before: {shown}");
     }
 }

@@ -108,12 +108,16 @@ async fn waiting(management: &Result<Management, String>) -> Result<Queues, Stri
 async fn found(address: &str, path: &str, authorization: Option<&str>) -> Result<String, String> {
     match get(address, path, authorization).await? {
         (200, text) => Ok(text),
-        (code, _) => Err(format!("GET http://{address}{path} answers {code}")),
+        (code, _) => Err(format!("{} answers {code}", asked(address, path))),
     }
 }
 
 async fn get(address: &str, path: &str, authorization: Option<&str>) -> Result<(u16, String), String> {
-    http::get(address, path, authorization).await.map_err(|error| format!("GET http://{address}{path}: {error}"))
+    http::get(address, path, authorization).await.map_err(|error| format!("{}: {error}", asked(address, path)))
+}
+
+fn asked(address: &str, path: &str) -> String {
+    format!("GET http://{address}{}", path.split('?').next().unwrap_or(path))
 }
 
 /// What was asked, or that it took too long.

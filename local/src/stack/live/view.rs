@@ -15,9 +15,9 @@ pub(super) struct View {
     pub(super) services: Section,
     /// Who is not well, and why.
     pub(super) reasons: Vec<(String, String)>,
-    /// One below the other; beside them, where there is room, the queues.
+    /// One below the other; beside them, where there is room, what waits.
     pub(super) figures: Vec<Section>,
-    pub(super) queues: Section,
+    pub(super) waiting: Vec<Section>,
 }
 
 /// Rows under a title.
@@ -59,7 +59,7 @@ const FLOW: &[Column] = &[Words(""), Figures("per second"), Figures("waiting")];
 const LAG: &[Column] = &[Words(""), Figures("p50"), Figures("p99")];
 const DEAD_LETTERS: &[Column] = &[Words(""), Figures("")];
 const SNAPSHOT: &[Column] = &[Words(""), Figures("rows"), Figures("expected"), Figures(""), Figures("per second")];
-const QUEUES: &[Column] = &[Words("partition"), Figures("ready"), Figures("unacked"), Figures("acked/s")];
+const QUEUES: &[Column] = &[Words(""), Figures("ready"), Figures("unacked"), Figures("acked/s")];
 
 impl Board {
     /// What there is to see now.
@@ -72,14 +72,18 @@ impl Board {
                 rows: self.services.iter().map(service).collect(),
             },
             reasons: self.reasons(),
-            figures: vec![self.flow(), self.lag(), self.dead_letters(), self.snapshot()],
-            queues: self.waiting(),
+            figures: vec![self.flow(), self.lag(), self.snapshot()],
+            waiting: vec![self.queued(), self.dead_letters()],
         }
     }
 
     fn title(&self) -> Vec<Cell> {
         let (all, healthy) = (self.services.len(), self.services.iter().filter(|service| service.is_healthy()).count());
-        let tone = if all > 0 && healthy == all { Tone::Good } else { Tone::Bad };
+        let tone = match healthy {
+            0 if all == 0 => Tone::Faint,
+            healthy if healthy == all => Tone::Good,
+            _ => Tone::Bad,
+        };
         let stack = format!("LLM Twin, {}", self.kind);
         vec![Cell::plain(stack), Cell { text: format!("{healthy} of {all} services healthy"), tone }]
     }
@@ -157,7 +161,8 @@ impl Board {
     fn snapshot(&self) -> Section {
         let snapshots = self.producer.latest().map(|program| &program.metrics.snapshots);
         let none = if snapshots.is_some() { "none" } else { NOT_KNOWN };
-        let rows = snapshots.into_iter().flatten().map(|(document_type, rows)| {
+        let snapshots = snapshots.into_iter().flatten().filter(|(_, rows)| !rows.is_empty());
+        let rows = snapshots.map(|(document_type, rows)| {
             let relayed = |program: &Program<_>| relayed(program, document_type);
             vec![
                 Cell::plain(document_type),
@@ -170,13 +175,13 @@ impl Board {
         Section { title: "Snapshots since the producer's start", columns: SNAPSHOT, rows: or(none, rows.collect()) }
     }
 
-    fn waiting(&self) -> Section {
+    fn queued(&self) -> Section {
         let mut rows = Vec::new();
         if let Some(queues) = self.queues.latest() {
             rows.push(queue("all", &queues.total()));
             rows.extend(queues.partitions.iter().map(|(partition, waiting)| queue(&partition.to_string(), waiting)));
         }
-        Section { title: "Queues", columns: QUEUES, rows: or(NOT_KNOWN, rows) }
+        Section { title: "Queues by partition", columns: QUEUES, rows: or("not known (see waiting)", rows) }
     }
 }
 
