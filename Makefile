@@ -22,7 +22,7 @@ local-start: tools ## everything up and healthy: servers, producer, consumer; in
 local-stop: ## end everything, in order
 	@if [ -x "$(STARTED)" ]; then "$(STARTED)" stop; else echo "nothing runs"; fi
 
-local-status: started ## a table of the services
+local-status: started ## how the stack is, anew each second (q leaves); PLAIN=1, or no terminal: a table, exit 0 only if all is healthy
 	@"$(STARTED)" status
 
 local-logs: started ## the end of the logs; SERVICE=producer for one, FOLLOW=1 to go on

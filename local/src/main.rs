@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::FalseyValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use local::stack::{self, EXIT_SETTINGS, Settings, StackError};
@@ -25,8 +26,12 @@ enum Command {
     Start,
     /// End everything, in order
     Stop,
-    /// A table of the services; exit 0 if all are healthy
-    Status,
+    /// How the stack is, anew each second; without a terminal a table of the services, exit 0 if all are healthy
+    Status {
+        /// The table, also on a terminal
+        #[arg(long, env = "PLAIN", value_parser = FalseyValueParser::new())]
+        once: bool,
+    },
     /// The end of the logs
     Logs {
         /// One service only
@@ -118,7 +123,7 @@ async fn run(settings: &Settings, command: Command) -> Result<bool, StackError> 
     match command {
         Command::Start => stack::start(settings).await?,
         Command::Stop => stack::stop(settings).await?,
-        Command::Status => return stack::status(settings).await,
+        Command::Status { once } => return stack::status(settings, once).await,
         Command::Logs { service, follow } => stack::logs(settings, service.as_deref(), follow).await?,
         Command::Clean => stack::clean(settings).await?,
         Command::TestCdc => stack::test_cdc(settings).await?,

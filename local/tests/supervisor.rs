@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Read;
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -15,6 +15,7 @@ use mongodb::bson::{Document, doc};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{eventually, installation, is_alive, is_free, processes_of};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SOON: Duration = Duration::from_secs(30);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_local");
@@ -184,6 +185,41 @@ async fn status_shows_the_service_and_its_health() {
     let row = table.lines().find(|line| line.starts_with("mongod")).unwrap();
     assert!(row.contains(&stack.pid().unwrap().to_string()) && row.ends_with("healthy"), "{row}");
     assert!(run(&["logs", "mongod"], stack.layout.root()).stdout.starts_with(b"mongod"));
+}
+
+/// With `script`, which is Debian's own, as the terminal.
+#[tokio::test]
+async fn on_a_terminal_status_stays_until_q_and_gives_the_terminal_back() {
+    let stack = Stack::start().await;
+    std::fs::write(stack.layout.env_file(), "STACK=native\n").unwrap();
+    let command = format!("stty cols 100 rows 40; exec {PROGRAM} status --dir {}", stack.layout.root().display());
+    let mut terminal = tokio::process::Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("PLAIN")
+        .env_remove("STACK")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (mut keys, mut screen) = (terminal.stdin.take().unwrap(), terminal.stdout.take().unwrap());
+    let mut shown = String::new();
+    // Once in the title, and once mongod is.
+    while shown.matches("healthy").count() < 2 {
+        let mut bytes = [0; 4096];
+        let read = tokio::time::timeout(SOON, screen.read(&mut bytes)).await.expect("it draws").unwrap();
+        assert!(read > 0, "it ended: {shown}");
+        shown += &String::from_utf8_lossy(&bytes[..read]);
+    }
+    assert!(shown.contains("mongod") && shown.contains("producer: PRODUCER_HTTP_LISTEN is not in"), "{shown}");
+    let back = "\u{1b}[?1049l";
+    assert!(!shown.contains(back));
+    keys.write_all(b"q").await.unwrap();
+    let mut rest = String::new();
+    tokio::time::timeout(SOON, screen.read_to_string(&mut rest)).await.expect("it leaves").unwrap();
+    assert!(terminal.wait().await.unwrap().success(), "{rest}");
+    assert!(rest.contains(back), "{rest}");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ impl Compose {
         command.args(["ps", "--all", "--filter", &format!("label=com.docker.compose.project={project}")]);
         command.args(["--filter", "label=com.docker.compose.oneoff=False"]);
         command.args(["--format", "{{.Label \"com.docker.compose.service\"}}\t{{.Status}}\t{{.Ports}}"]);
-        let listed = said(&command.output().await.map_err(|error| format!("docker: {error}"))?)?;
+        let listed = said(&command.kill_on_drop(true).output().await.map_err(|error| format!("docker: {error}"))?)?;
         let mut containers: Vec<ContainerState> = listed.lines().filter_map(ContainerState::parse).collect();
         containers.sort_by(|one, other| one.service.cmp(&other.service));
         Ok(containers)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::kind::{self, StackKind};
 use super::programs::{self, SUPERVISOR};
+use super::service_state::ServiceState;
 use super::{Settings, StackError, env_file};
 use crate::containers::{Compose, Engine};
 use crate::layout::{Layout, write_secretly};
@@ -81,6 +82,16 @@ impl Contained {
     /// With its volumes, and so its data.
     pub(super) async fn remove(&self) -> Result<(), StackError> {
         self.run(&["down", "--remove-orphans", "--volumes"]).await
+    }
+
+    /// Where its files are.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How each service is.
+    pub(super) async fn states(&self) -> Result<Vec<ServiceState>, String> {
+        Ok(self.compose.containers().await?.iter().map(ServiceState::from).collect())
     }
 
     /// A table of the services; true if all are well.

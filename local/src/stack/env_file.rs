@@ -8,6 +8,8 @@ use crate::Installation;
 use crate::layout::{Layout, write_secretly};
 use crate::server;
 
+/// Where RabbitMQ's management page and API are: no setting of a program, but of whoever looks after the stack.
+pub(super) const MANAGEMENT: &str = "RABBITMQ_MANAGEMENT_URL";
 const PARTITIONS: &str = "8";
 const EMBEDDING_MODEL: &str = "all-MiniLM-L6-v2";
 
@@ -34,6 +36,7 @@ pub(super) fn shared(
         ("MONGODB_URI", mongodb),
         ("MONGODB_DATABASE", "twin".to_owned()),
         ("RABBITMQ_URI", rabbitmq),
+        (MANAGEMENT, format!("http://127.0.0.1:{}", settings.rabbitmq_management_port)),
         ("QDRANT_URL", format!("http://127.0.0.1:{}", settings.qdrant_port)),
         ("PARTITIONS", PARTITIONS.to_owned()),
         ("EMBEDDING_MODEL", EMBEDDING_MODEL.to_owned()),

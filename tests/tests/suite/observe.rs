@@ -1,4 +1,4 @@
-//! Alerts and dashboard: what they ask for exists, the rules do what they say, and there is a word on what to do.
+//! Alerts, dashboard and `local status`: what they ask for exists, the rules do what they say, and there is a word on what to do.
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -8,6 +8,7 @@ use std::process::Command;
 use anyhow::ensure;
 use bson::{Document, doc};
 use local::Program;
+use shared::topology::{DEAD_LETTERS, partition_queue};
 use tests::{World, binary, eventually, http};
 
 fn root() -> PathBuf {
@@ -29,7 +30,9 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_that_is_watched_exists() {
-    let watched = named(&(text("deploy/observe/alerts.yml") + &text("deploy/observe/grafana/llm-twin.json")));
+    let readers =
+        ["deploy/observe/alerts.yml", "deploy/observe/grafana/llm-twin.json", "local/src/stack/live/metrics.rs"];
+    let watched: BTreeSet<String> = readers.iter().flat_map(|reader| named(&text(reader))).collect();
     assert!(watched.len() > 20, "{watched:?}");
     let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let ports = [free_port(), free_port()];
@@ -52,6 +55,16 @@ async fn every_metric_that_is_watched_exists() {
         Ok(())
     })
     .await;
+}
+
+/// `local` stands alone and has their names from nobody.
+#[test]
+fn the_queues_that_are_shown_are_those_of_the_programs() {
+    let shown = text("local/src/stack/live/queues.rs");
+    let partitions = partition_queue(7);
+    for name in [partitions.trim_end_matches('7'), DEAD_LETTERS] {
+        assert!(shown.contains(&format!("{name:?}")), "{name}");
+    }
 }
 
 /// By Prometheus's own tool, where there is one (Debian's package `prometheus`).
