@@ -12,6 +12,21 @@ const ENOUGH: usize = 2_048;
 /// Bytes of a word that is brought to its stem; what is longer is none.
 const LONGEST_WORD: usize = 64;
 
+/// Frequent words of English that are rare in all other languages of Latin letters; so many of them are no chance.
+const ENGLISH_ONLY: [&str; 32] = [
+    "the", "and", "that", "with", "this", "you", "your", "from", "they", "their", "there", "these", "those", "which",
+    "what", "who", "would", "could", "should", "been", "because", "about", "into", "than", "then", "when", "where",
+    "while", "our", "his", "its", "it",
+];
+const LEAST_ENGLISH: usize = 2;
+/// Frequent words that other languages may have as well. With those above they are about two words of five; one in so many at least.
+const ENGLISH_TOO: [&str; 40] = [
+    "a", "an", "are", "as", "at", "be", "but", "by", "can", "do", "for", "had", "has", "have", "he", "her", "him",
+    "how", "i", "if", "in", "is", "me", "my", "no", "not", "of", "on", "or", "she", "so", "to", "up", "us", "was",
+    "we", "will", "all", "one", "more",
+];
+const ENGLISH_SHARE: usize = 3;
+
 /// Languages with a stemmer, by ISO 639-1. Norwegian goes by the code of either of its forms.
 const STEMMED: [(&str, Lang, Algorithm); 19] = [
     ("ar", Lang::Ara, Algorithm::Arabic),
@@ -53,13 +68,15 @@ impl Language {
 
     /// The language that a document names, `en`, `eng`, `en-GB` or `English`; else that of its text.
     pub fn of(named: Option<&str>, text: &str) -> Self {
-        named.and_then(Self::named).or_else(|| Self::detect(text)).unwrap_or_else(|| Self::likely(text))
+        let text = &text[..text.floor_char_boundary(ENOUGH)];
+        let told = || if is_surely_english(text) { Some(Self::ENGLISH) } else { Self::detect(text) };
+        named.and_then(Self::named).or_else(told).unwrap_or_else(|| Self::likely(text))
     }
 
     /// Languages that a question may be in: it is too short to be sure.
     pub fn of_question(text: &str) -> Vec<Self> {
         let told = whatlang::detect(text).map_or(Self::OTHER, |found| Self::from_lang(found.lang()));
-        let mut languages = vec![Self::likely(text), told];
+        let mut languages = vec![Self::likely(&text[..text.floor_char_boundary(ENOUGH)]), told];
         languages.dedup();
         languages
     }
@@ -98,12 +115,11 @@ impl Language {
     }
 
     fn detect(text: &str) -> Option<Self> {
-        let found = whatlang::detect(&text[..text.floor_char_boundary(ENOUGH)])?;
+        let found = whatlang::detect(text)?;
         found.is_reliable().then(|| Self::from_lang(found.lang()))
     }
 
     fn likely(text: &str) -> Self {
-        let text = &text[..text.floor_char_boundary(ENOUGH)];
         match whatlang::detect_script(text) {
             None | Some(Script::Latin) => Self::ENGLISH,
             Some(Script::Cyrillic) => Self("ru"),
@@ -114,6 +130,23 @@ impl Language {
     fn from_lang(lang: Lang) -> Self {
         STEMMED.iter().find(|(_, known, _)| *known == lang).map_or(Self::OTHER, |(code, ..)| Self(code))
     }
+}
+
+/// Most texts are, and to tell all languages apart takes longer than everything else that is done with a short one. A text
+/// that only quotes English has fewer of its frequent words, or letters that English has not.
+fn is_surely_english(text: &str) -> bool {
+    let (mut words, mut only, mut too) = (0, 0, 0);
+    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty()) {
+        let is_in = |known: &[&str]| known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
+        words += 1;
+        if is_in(&ENGLISH_ONLY) {
+            only += 1;
+        } else if is_in(&ENGLISH_TOO) {
+            too += 1;
+        }
+    }
+    let frequent = only >= LEAST_ENGLISH && (only + too) * ENGLISH_SHARE >= words;
+    frequent && text.chars().all(|character| character.is_ascii() || !character.is_alphabetic())
 }
 
 #[cfg(test)]
@@ -137,6 +170,19 @@ mod tests {
         assert_eq!(Language::of(None, "Поиск по векторам работает быстро и точно.").code(), "ru");
         assert_eq!(Language::of(None, "Llama 3.1"), Language::ENGLISH);
         assert_eq!(Language::of(None, "意味検索の話"), Language::OTHER);
+    }
+
+    #[test]
+    fn english_words_make_no_english_of_a_text_that_quotes_them() {
+        for text in [
+            "Sie las „The Old Man and the Sea“, während die Züge zwischen den beiden Städten fuhren und niemand einstieg.",
+            "Le film « The Good, the Bad and the Ugly » est projeté ce soir dans la grande salle de la bibliothèque municipale.",
+            "Поиск по векторам работает быстро: the fox and the dog.",
+        ] {
+            assert!(!is_surely_english(text), "{text}");
+        }
+        assert!(is_surely_english("They said that it’s the best of all — and we’ll see."));
+        assert!(!is_surely_english("Vector search, anyone?"), "too little to be sure");
     }
 
     #[test]

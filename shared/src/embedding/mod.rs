@@ -1,5 +1,6 @@
 //! Texts to vectors: the model, and the threads that it runs on.
 
+mod character;
 mod embedder;
 mod model;
 mod tokens;
