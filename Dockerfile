@@ -1,6 +1,7 @@
 # One image for all programs: producer, consumer and retrieval, and local for health checks and the replica set.
 #
-# It can be built by BuildKit and by the classic builder. Where no image can be pulled: make images-offline, first.
+# Run: built to its end by the classic builder, on stand-ins for both bases; never by BuildKit, for which it is written too.
+# Where no image can be pulled: make images-offline, first.
 
 FROM rust:1.95.0-bookworm AS builder
 WORKDIR /build

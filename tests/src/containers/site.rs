@@ -122,6 +122,18 @@ impl Site {
         Ok(())
     }
 
+    /// Until a program of ours has noticed that it gets no further, as asked beside it.
+    pub(super) fn until_not_ready(&self, program: &str) -> Result<()> {
+        let begun = Instant::now();
+        let container = self.container(program)?;
+        let address = if program == "producer" { "127.0.0.1:9101" } else { "127.0.0.1:9102" };
+        while docker(&["exec", &container, "local", "ready", address]).is_ok() {
+            ensure!(begun.elapsed() < WELL_WITHIN, "{program} notices nothing");
+            std::thread::sleep(AGAIN);
+        }
+        Ok(())
+    }
+
     /// Cuts a service off from all others until `rejoin`.
     pub(super) fn cut_off(&self, service: &str) -> Result<()> {
         docker(&["network", "disconnect", &self.network(service)?, &self.container(service)?]).map(drop)

@@ -42,9 +42,13 @@ pub async fn trial(site: &Site) -> Result<usize> {
         held(&format!("kill -9 of {service}: back by itself, nothing lost"));
     }
 
-    for service in ["producer", "consumer", "qdrant", "rabbitmq"] {
+    for (service, program) in
+        [("producer", "producer"), ("consumer", "consumer"), ("qdrant", "consumer"), ("rabbitmq", "producer")]
+    {
         site.cut_off(service)?;
         site.write(DOCUMENTS, &format!("without {service}")).await?;
+        // Shorter, TCP alone would mend it.
+        site.until_not_ready(program)?;
         site.rejoin(service)?;
         site.until_well()?;
         site.verified()?;

@@ -39,6 +39,22 @@ fn service(name: &str) -> String {
     rest.lines().take_while(|line| line.is_empty() || line.starts_with("   ")).collect::<Vec<_>>().join("\n")
 }
 
+/// The same, with those of the template that it is made of.
+fn whole_service(name: &str) -> String {
+    let service = service(name);
+    let compose = text("docker-compose.yml");
+    let template = service.lines().find_map(|line| line.trim().strip_prefix("<<: *"));
+    let template = template.map_or("", |template| {
+        let (_, rest) = compose.split_once(&format!("x-{template}: &{template}\n")).unwrap();
+        rest.split("\n\n").next().unwrap()
+    });
+    format!("{service}\n{template}")
+}
+
+/// Those that run on.
+const SERVICES: [&str; 9] =
+    ["mongo1", "mongo2", "mongo3", "rabbitmq", "qdrant", "producer", "consumer", "prometheus", "grafana"];
+
 /// By the schemas of their makers and by hadolint, whose versions are pinned.
 #[tokio::test(flavor = "multi_thread")]
 async fn workflow_compose_file_and_dockerfiles_are_well_formed() {
@@ -56,6 +72,39 @@ async fn workflow_compose_file_and_dockerfiles_are_well_formed() {
     hadolint.args(["--config", ".hadolint.yaml", "Dockerfile"]);
     hadolint.args(["mongo", "rabbitmq", "qdrant", "rust"].map(|name| format!("local/images/{name}/Dockerfile")));
     assert_ok("hadolint", &hadolint.current_dir(root()).output().unwrap());
+}
+
+#[test]
+fn every_service_is_watched_and_started_again_within_bounds_of_memory_and_log() {
+    for name in SERVICES {
+        let service = whole_service(name);
+        for key in ["healthcheck:", "restart: unless-stopped", "mem_limit:", "logging: *logging", "no-new-privileges"] {
+            assert!(service.contains(key), "{name} has no {key}");
+        }
+    }
+    for name in ["producer", "consumer", "replica-set", "retrieval"] {
+        let service = whole_service(name);
+        for key in ["read_only: true", "cap_drop: [ALL]", "mem_limit:"] {
+            assert!(service.contains(key), "{name} has no {key}");
+        }
+    }
+}
+
+/// What Prometheus asks is a service, and a port that it listens on.
+#[test]
+fn every_service_that_is_scraped_listens_there() {
+    let configuration = text("deploy/observe/prometheus.yml");
+    let targets: Vec<&str> =
+        configuration.split("targets: [\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(targets.len(), 3, "{targets:?}");
+    for target in targets {
+        let (name, port) = target.split_once(':').unwrap();
+        // The broker's own, of its plugin.
+        assert!(
+            service(name).contains(&format!("_HTTP_LISTEN: 0.0.0.0:{port}\n")) || target == "rabbitmq:15692",
+            "{target}"
+        );
+    }
 }
 
 /// Only what the image brings, or what is no affair of containers, is not handed on.
@@ -102,10 +151,16 @@ fn ports_and_their_settings_are_the_same_everywhere() {
         ("LOCAL_QDRANT_PORT", 6334),
         ("LOCAL_PRODUCER_PORT", 9101),
         ("LOCAL_CONSUMER_PORT", 9102),
+        ("LOCAL_PROMETHEUS_PORT", 9090),
+        ("LOCAL_GRAFANA_PORT", 3000),
     ] {
         assert!(compose.contains(&format!("\"127.0.0.1:${{{variable}:-{port}}}:{port}\"")), "{variable} in compose");
-        assert!(example.contains(&format!("# {variable}={port}\n")), "{variable} in .env.example");
-        assert!(help.contains(&format!("[env: {variable}=] [default: {port}]")), "{variable} in local --help");
+        let in_example = example.lines().any(|line| line.split("  ").next() == Some(&format!("# {variable}={port}")));
+        assert!(in_example, "{variable} in .env.example");
+        // Compose alone reads those of the profile `observe`.
+        if !["LOCAL_PROMETHEUS_PORT", "LOCAL_GRAFANA_PORT"].contains(&variable) {
+            assert!(help.contains(&format!("[env: {variable}=] [default: {port}]")), "{variable} in local --help");
+        }
     }
     for port in compose.lines().filter(|line| line.contains("PORT:-")) {
         assert!(port.contains("\"127.0.0.1:"), "only for this machine: {port}");

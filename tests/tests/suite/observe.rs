@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::ensure;
 use bson::{Document, doc};
-use local::Program;
+use local::{Program, Progress, debian_package, default_cache};
 use shared::topology::{DEAD_LETTERS, partition_queue};
 use tests::{World, binary, eventually, http};
 
@@ -67,18 +67,15 @@ fn the_queues_that_are_shown_are_those_of_the_programs() {
     }
 }
 
-/// By Prometheus's own tool, where there is one (Debian's package `prometheus`).
-#[test]
-fn alerts_fire_when_they_should() {
-    let run = |arguments: &[&str]| Command::new("promtool").args(arguments).current_dir(root()).output();
-    if run(&["--version"]).is_err() {
-        println!("SKIPPED: no promtool");
-        return;
-    }
+/// By Prometheus's own tool, out of Debian's package.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_fire_when_they_should() {
+    let prometheus = debian_package(&default_cache(), "prometheus", &Progress::stderr()).await.unwrap();
     for arguments in
         [["check", "config", "deploy/observe/prometheus.yml"], ["test", "rules", "deploy/observe/alerts.test.yml"]]
     {
-        let output = run(&arguments).unwrap();
+        let mut promtool = Command::new(prometheus.join("usr/bin/promtool"));
+        let output = promtool.args(arguments).current_dir(root()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
     }
 }
