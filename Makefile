@@ -55,7 +55,7 @@ bench: tools ## the performance table, target/bench.json and a picture
 	@cargo run --release --locked --quiet --bin bench
 
 # TRIED=all (or TRIED=chunks,link) compares choices on the half of the queries that is not reported.
-eval: tools ## how well a folder's documents are found: make eval DATA=folder (articles.jsonl, queries.jsonl, …), DATA=crates for code, DATA=manuals, DATA=pages for cleaning
+eval: tools ## how well a folder's documents are found: make eval DATA=folder (articles.jsonl, queries.jsonl, …), DATA=crates for code, DATA=manuals, DATA=pages for cleaning, DATA=functions for what stays whole
 	@cargo run --release --locked --quiet --bin eval
 
 check: tools ## what CI runs: format, lints, tests

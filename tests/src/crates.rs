@@ -21,21 +21,28 @@ pub(crate) struct SourceFile {
 /// # Errors
 /// Names the crate that is not there.
 pub(crate) fn crates(names: &[&str]) -> Result<Vec<SourceFile>> {
+    let mut files = Vec::new();
+    for name in names {
+        let package = crate_folder(name)?;
+        add(name, &package, &package.join("src"), &mut files)?;
+    }
+    Ok(files)
+}
+
+/// Where the newest version at hand of a crate is unpacked.
+///
+/// # Errors
+/// Names the crate that is not there.
+pub(crate) fn crate_folder(name: &str) -> Result<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home =
         home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo"))).context("CARGO_HOME is not set")?;
-    let registries = entries(&home.join("registry/src"))?;
     let mut packages = Vec::new();
-    for registry in registries {
+    for registry in entries(&home.join("registry/src"))? {
         packages.extend(entries(&registry)?);
     }
-    let mut files = Vec::new();
-    for name in names {
-        let of_name = packages.iter().rfind(|package| is_version_of(package, name));
-        let package = of_name.with_context(|| format!("no source of the crate {name} in {}", home.display()))?;
-        add(name, package, &package.join("src"), &mut files)?;
-    }
-    Ok(files)
+    let of_name = packages.into_iter().rfind(|package| is_version_of(package, name));
+    of_name.with_context(|| format!("no source of the crate {name} in {}", home.display()))
 }
 
 fn is_version_of(package: &Path, name: &str) -> bool {

@@ -24,6 +24,8 @@ use walk::Found;
 /// Reports that parsing may make, one for a hundred steps. Of 26,000 files of eight languages none needed over 58 a KiB.
 const REPORTS_PER_KIB: usize = 100;
 const LEAST_REPORTS: usize = 1_000;
+/// The clock is a call of the system: one report in so many looks at it.
+const REPORTS_A_LOOK: usize = 16;
 /// Processor time that parsing may take; of an ordinary file of 1 MiB it is a quarter.
 const LONGEST: Duration = Duration::from_secs(1);
 /// Definitions around one another that a symbol names.
@@ -55,11 +57,11 @@ impl Definitions {
         let Some(grammar) = Grammar::of(path) else {
             return Self::default();
         };
-        let tree = if repeats_itself(text) { None } else { parse(text, &grammar) };
+        let tree = if repeats_itself(text) { None } else { parse(text, grammar) };
         let Some(tree) = tree else {
             return Self::default();
         };
-        Self { all: nested(text, walk::found(text, &tree)), separator: grammar.separator }
+        Self { all: nested(text, walk::found(text, &tree, &grammar.roles)), separator: grammar.separator }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -142,12 +144,13 @@ impl Definitions {
 
 fn parse(text: &str, grammar: &Grammar) -> Option<Tree> {
     let mut parser = Parser::new();
-    parser.set_language(&grammar.language.into()).ok()?;
+    parser.set_language(&grammar.language).ok()?;
     let mut reports = LEAST_REPORTS + text.len() / 1024 * REPORTS_PER_KIB;
     let start = processor_time();
     let mut report = |_: &_| {
         reports -= 1;
-        let stops = reports == 0 || processor_time().saturating_sub(start) > LONGEST;
+        let late = || processor_time().saturating_sub(start) > LONGEST;
+        let stops = reports == 0 || (reports.is_multiple_of(REPORTS_A_LOOK) && late());
         if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = ParseOptions::new().progress_callback(&mut report);

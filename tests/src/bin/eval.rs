@@ -1,5 +1,7 @@
 //! `make eval DATA=folder`: how well the documents of a folder are found, or with `DATA=crates` functions of crates by what
-//! their comments say, or with `DATA=manuals` pages of manuals by what their headings say. `target/eval.json`, `target/eval.svg`. With `DATA=pages`: how well the text of web pages is found.
+//! their comments say, or with `DATA=manuals` pages of manuals by what their headings say. `target/eval.json`, `target/eval.svg`. With
+//! `DATA=pages`: how well the text of web pages is found; with `DATA=functions`: how many functions of a dozen languages stay whole
+//! (`SHOWN=Go` shows those that do not).
 //!
 //! The questions are halved by a hash of their text: choices are made on one half (`TRIED=all` compares them there, `TRIED=chunks,link` those that are named so) and
 //! reported on the other. With `RERANK_MODEL_DIR=folder` also what a cross-encoder makes of it.
@@ -16,6 +18,8 @@ use tests::eval::{self, Data, Library, Lists, MEASURES, Measured, Outcome, Quest
 use xxhash_rust::xxh3::xxh3_64;
 
 const DEPTH: usize = 10;
+/// Tokens of the model.
+const TOKENS: usize = 256;
 
 type Row = (String, [Measured; MEASURES.len()]);
 
@@ -31,14 +35,19 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder = setting("DATA")
-        .context("DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`, `manuals` or `pages`")?;
+    let folder = setting("DATA").context(
+        "DATA: name a folder with articles.jsonl and queries.jsonl, or `crates`, `manuals`, `pages` or `functions`",
+    )?;
     if folder == "pages" {
         let table = tests::pages::compare(&local::default_cache(), &target()?.join("pages"))?;
         println!("{table}");
         return Ok(());
     }
     let (progress, cache) = (Progress::stderr(), local::default_cache());
+    if folder == "functions" {
+        println!("{}", functions(&progress, &cache).await?);
+        return Ok(());
+    }
     let data = match folder.as_str() {
         "crates" => Data::of_crates()?,
         "manuals" => Data::of_manuals(&cache)?,
@@ -64,6 +73,15 @@ async fn main() -> Result<()> {
     step.done(run.data.summary());
     println!("{shown}");
     Ok(())
+}
+
+async fn functions(progress: &Progress, cache: &Path) -> Result<String> {
+    let model = local::provision(cache, progress).await?.model;
+    let tokens = TokenCounter::from_file(&model.join("tokenizer.json"), TOKENS)?;
+    let step = progress.step("functions");
+    let table = tests::functions::compare(cache, &tokens, &step, setting("SHOWN").as_deref())?;
+    step.done("compared");
+    Ok(table)
 }
 
 impl Run {

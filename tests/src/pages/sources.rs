@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
+
+use crate::packages::{self, files};
 
 /// Where pages are from, and how their texts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +45,10 @@ pub(crate) struct Page {
 /// # Errors
 /// Names the package that is not to be had.
 pub(crate) fn pages(cache: &Path) -> Result<Vec<Page>> {
-    let root = cache.join("pages");
-    if !root.exists() {
-        let partial = tempfile::tempdir_in(cache)?;
-        fetch(partial.path())?;
-        fs::rename(partial.keep(), &root)?;
-    }
+    let root = packages::kept(cache, "pages", |folder| {
+        packages::python_source(folder, "newspaper4k==0.9.6")?;
+        packages::debian(folder, &["python3.11-doc", "git-doc"])
+    })?;
     let documentation = root.join("usr/share/doc");
     let news = root.join("newspaper4k/tests/data");
     let mut pages = of_set(Set::News, &news.join("html"), &news.join("txt"), "txt")?;
@@ -58,26 +57,6 @@ pub(crate) fn pages(cache: &Path) -> Result<Vec<Page>> {
     let git = documentation.join("git-doc");
     pages.extend(of_set(Set::Git, &git, &git, "txt")?);
     Ok(pages)
-}
-
-fn fetch(folder: &Path) -> Result<()> {
-    let run = |program: &str, arguments: &[&str]| -> Result<()> {
-        let output = Command::new(program).args(arguments).current_dir(folder).output();
-        let output = output.with_context(|| format!("{program}: not found"))?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{program} {}: {}", arguments.join(" "), said.trim());
-        Ok(())
-    };
-    run("python3", &["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "newspaper4k==0.9.6"])?;
-    run(
-        "tar",
-        &["--extract", "--file", "newspaper4k-0.9.6.tar.gz", "--transform", "s,^newspaper4k-[^/]*,newspaper4k,"],
-    )?;
-    run("apt-get", &["download", "--quiet", "python3.11-doc", "git-doc"])?;
-    for package in files(folder)?.iter().filter(|path| path.extension() == Some(OsStr::new("deb"))) {
-        run("dpkg-deb", &["--extract", &package.to_string_lossy(), "."])?;
-    }
-    Ok(())
 }
 
 /// The pages below `html` that have a text of the same name below `texts`.
@@ -92,19 +71,4 @@ fn of_set(set: Set, html: &Path, texts: &Path, ending: &str) -> Result<Vec<Page>
         }
     }
     Ok(pages)
-}
-
-/// Files in a folder and its folders, by path.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            // Debian's documentation links from one folder to another.
-            let kind = if path.is_symlink() { continue } else { path.is_dir() };
-            if kind { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort_unstable();
-    Ok(files)
 }

@@ -1,6 +1,6 @@
 //! What a node of a syntax tree is to chunking, and what it is called. The names of kinds are the grammars' own.
 
-use tree_sitter::Node;
+use tree_sitter::{Language, Node};
 
 /// Bytes of the smallest node that is or holds a definition.
 pub(super) const SMALLEST: usize = 8;
@@ -97,22 +97,61 @@ pub(super) enum Kind {
     Other,
 }
 
+/// What nodes of a kind may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Function,
+    Holder,
+    /// A function, where its value is one.
+    Named,
+    Wrapper,
+    Note,
+    Other,
+}
+
+/// The role of each kind of a grammar, by its number: there are far more nodes than kinds.
+pub(super) struct Roles(Vec<Role>);
+
+impl Roles {
+    pub(super) fn of(language: &Language) -> Self {
+        let kinds = 0..language.node_kind_count() as u16;
+        Self(kinds.map(|id| language.node_kind_for_id(id).map_or(Role::Other, Role::of)).collect())
+    }
+
+    fn role(&self, node: Node<'_>) -> Role {
+        // What could not be parsed has a number of its own.
+        self.0.get(usize::from(node.kind_id())).copied().unwrap_or(Role::Other)
+    }
+}
+
+impl Role {
+    fn of(kind: &str) -> Self {
+        let among = |kinds: &[&str]| kinds.contains(&kind);
+        match kind {
+            _ if among(&NOTES) => Self::Note,
+            _ if among(&FUNCTIONS) => Self::Function,
+            _ if among(&NAMED) => Self::Named,
+            _ if among(&HOLDERS) => Self::Holder,
+            _ if among(&WRAPPERS) => Self::Wrapper,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Kind {
-    pub(super) fn of(node: Node<'_>, text: &str) -> Self {
-        let kind = node.kind();
-        if NOTES.contains(&kind) {
-            return Self::Note;
-        }
-        if node.byte_range().len() < SMALLEST {
-            return Self::Other;
-        }
-        let is_function = FUNCTIONS.contains(&kind) || is_named_value(node);
-        let is_definition = is_function || (HOLDERS.contains(&kind) && spans_lines(node));
-        match is_definition.then(|| name(node, text)).flatten() {
-            Some(name) => Self::Definition { name, is_function },
-            None if WRAPPERS.contains(&kind) => Self::Wrapper,
-            None => Self::Other,
-        }
+    pub(super) fn of(node: Node<'_>, roles: &Roles, text: &str) -> Self {
+        let role = roles.role(node);
+        let is_function = match role {
+            Role::Note => return Self::Note,
+            _ if node.byte_range().len() < SMALLEST => return Self::Other,
+            Role::Other => return Self::Other,
+            Role::Wrapper => return Self::Wrapper,
+            Role::Function => true,
+            Role::Named if has_function(node) => true,
+            Role::Holder if spans_lines(node) => false,
+            Role::Named | Role::Holder => return Self::Other,
+        };
+        name(node, text).map_or(Self::Other, |name| Self::Definition { name, is_function })
     }
 }
 
@@ -120,9 +159,9 @@ fn spans_lines(node: Node<'_>) -> bool {
     node.end_position().row > node.start_position().row
 }
 
-fn is_named_value(node: Node<'_>) -> bool {
+fn has_function(node: Node<'_>) -> bool {
     let value = |field| node.child_by_field_name(field).is_some_and(|value| VALUES.contains(&value.kind()));
-    NAMED.contains(&node.kind()) && (value("value") || value("right"))
+    value("value") || value("right")
 }
 
 fn name(node: Node<'_>, text: &str) -> Option<String> {

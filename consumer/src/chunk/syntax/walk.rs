@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
-use super::kind::{Kind, SMALLEST};
+use super::kind::{Kind, Roles, SMALLEST};
 
 /// A definition as it stands in the text.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,13 +27,14 @@ struct Level {
 
 struct Walk<'a> {
     text: &'a str,
+    roles: &'a Roles,
     levels: Vec<Level>,
     found: Vec<Found>,
 }
 
 /// All definitions of a file.
-pub(super) fn found(text: &str, tree: &Tree) -> Vec<Found> {
-    let mut walk = Walk { text, levels: vec![Level::default()], found: Vec::new() };
+pub(super) fn found(text: &str, tree: &Tree, roles: &Roles) -> Vec<Found> {
+    let mut walk = Walk { text, roles, levels: vec![Level::default()], found: Vec::new() };
     let mut cursor = tree.walk();
     let mut inside = cursor.goto_first_child();
     while inside {
@@ -63,7 +64,7 @@ impl Walk<'_> {
             level.notes = None;
             return None;
         }
-        let kind = Kind::of(node, self.text);
+        let kind = Kind::of(node, self.roles, self.text);
         if kind == Kind::Note {
             level.note(self.text, range);
             return None;
