@@ -121,7 +121,7 @@ pub(super) const LANGUAGES: [Language; 12] = [
     },
     Language {
         name: "Ruby",
-        places: &[Place::Unpacked("usr/share/rubygems-integration"), Place::Unpacked("usr/lib/ruby")],
+        places: &[Place::Unpacked("usr/share/rubygems-integration")],
         endings: &["rb"],
         head: r"^\s*def ",
         body: Body::End,
