@@ -105,13 +105,22 @@ impl Rounds {
         self.documents.values().filter(settled).map(|document| document.identity.clone()).collect()
     }
 
-    /// Everything that stands, in no order.
-    pub(crate) fn standing(&self) -> Vec<Listed> {
-        let standing = |document: &Document| match &document.state {
-            State::Present { standing, .. } => standing.values().cloned().collect(),
-            State::Open { .. } | State::Absent => Vec::new(),
+    /// How many hits could be shown of what stands, in whichever order.
+    pub(crate) fn count_shown(&self) -> usize {
+        let shown = |document: &Document| match &document.state {
+            State::Present { standing, .. } => standing.len().min(self.per_document),
+            State::Open { .. } | State::Absent => 0,
         };
-        self.documents.values().flat_map(standing).collect()
+        self.documents.values().map(shown).sum()
+    }
+
+    /// Everything that stands, in no order.
+    pub(crate) fn standing(self) -> Vec<Listed> {
+        let standing = |document: Document| match document.state {
+            State::Present { standing, .. } => standing,
+            State::Open { .. } | State::Absent => HashMap::new(),
+        };
+        self.documents.into_values().flat_map(|document| standing(document).into_values()).collect()
     }
 }
 

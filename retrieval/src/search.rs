@@ -2,7 +2,7 @@
 
 use crate::error::SearchError;
 use crate::hit::Hit;
-use crate::ranking::{Wanted, count_shown, fuse, shown};
+use crate::ranking::{Wanted, fuse, shown};
 use crate::reranker::Reranking;
 use crate::rounds::Rounds;
 use crate::store::{Answer, Question, Scope, Store};
@@ -35,19 +35,17 @@ async fn gather<S: Store>(store: &S, wanted: &Wanted) -> Result<Vec<Hit>, Search
     let limit = wanted.limit;
     let mut rounds = Rounds::new(wanted.per_document);
     let mut width = limit.saturating_mul(CANDIDATES_PER_HIT).max(LEAST_CANDIDATES);
-    let mut hits = Vec::new();
     for _ in 0..MOST_QUESTIONS {
         let scope = Scope::Everywhere { except: rounds.settled() };
         let answer = ask_one(store, Question { scope, limit: width }).await?;
         rounds.take(answer.candidates);
         judge_all(store, &mut rounds).await?;
-        hits = fuse(rounds.standing(), wanted);
-        if count_shown(&hits, wanted) == limit || !answer.cut {
+        if rounds.count_shown() >= limit || !answer.cut {
             break;
         }
         width = width.saturating_mul(2);
     }
-    Ok(hits)
+    Ok(fuse(rounds.standing(), wanted))
 }
 
 /// One read of all open manifests decides; documents that it leaves without a hit are asked again, until all are judged.

@@ -1,60 +1,51 @@
 //! The language of a text, as far as finding it by words depends on it: stems and stop words.
 
+mod stop_words;
+
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
 
 use rust_stemmers::{Algorithm, Stemmer};
 use whatlang::{Lang, Script};
+
+use stop_words::STOP_WORDS;
 
 /// Bytes of a text by which its language is told.
 const ENOUGH: usize = 2_048;
 /// Bytes of a word that is brought to its stem; what is longer is none.
 const LONGEST_WORD: usize = 64;
 
-/// Frequent words of English that are rare in all other languages of Latin letters; so many of them are no chance.
-const ENGLISH_ONLY: [&str; 32] = [
-    "the", "and", "that", "with", "this", "you", "your", "from", "they", "their", "there", "these", "those", "which",
-    "what", "who", "would", "could", "should", "been", "because", "about", "into", "than", "then", "when", "where",
-    "while", "our", "his", "its", "it",
-];
-const LEAST_ENGLISH: usize = 2;
-/// Frequent words that other languages may have as well. With those above they are about two words of five; one in so many at least.
-const ENGLISH_TOO: [&str; 40] = [
-    "a", "an", "are", "as", "at", "be", "but", "by", "can", "do", "for", "had", "has", "have", "he", "her", "him",
-    "how", "i", "if", "in", "is", "me", "my", "no", "not", "of", "on", "or", "she", "so", "to", "up", "us", "was",
-    "we", "will", "all", "one", "more",
-];
-const ENGLISH_SHARE: usize = 3;
+/// A language whose words are brought to their stems.
+struct Stemmed {
+    /// ISO 639-1.
+    code: &'static str,
+    lang: Lang,
+    algorithm: Algorithm,
+    /// Its letters beside those of ASCII, in lower case: with others a text is in a language akin to it.
+    letters: &'static str,
+}
 
-/// Languages with a stemmer, by ISO 639-1. Norwegian goes by the code of either of its forms.
-const STEMMED: [(&str, Lang, Algorithm); 19] = [
-    ("ar", Lang::Ara, Algorithm::Arabic),
-    ("da", Lang::Dan, Algorithm::Danish),
-    ("de", Lang::Deu, Algorithm::German),
-    ("el", Lang::Ell, Algorithm::Greek),
-    ("en", Lang::Eng, Algorithm::English),
-    ("es", Lang::Spa, Algorithm::Spanish),
-    ("fi", Lang::Fin, Algorithm::Finnish),
-    ("fr", Lang::Fra, Algorithm::French),
-    ("hu", Lang::Hun, Algorithm::Hungarian),
-    ("it", Lang::Ita, Algorithm::Italian),
-    ("nb", Lang::Nob, Algorithm::Norwegian),
-    ("nl", Lang::Nld, Algorithm::Dutch),
-    ("no", Lang::Nob, Algorithm::Norwegian),
-    ("pt", Lang::Por, Algorithm::Portuguese),
-    ("ro", Lang::Ron, Algorithm::Romanian),
-    ("ru", Lang::Rus, Algorithm::Russian),
-    ("sv", Lang::Swe, Algorithm::Swedish),
-    ("ta", Lang::Tam, Algorithm::Tamil),
-    ("tr", Lang::Tur, Algorithm::Turkish),
+/// All of them. Norwegian is written in two forms, and goes by the one that more write.
+#[rustfmt::skip]
+const STEMMED: [Stemmed; 18] = [
+    Stemmed { code: "ar", lang: Lang::Ara, algorithm: Algorithm::Arabic, letters: "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىي" },
+    Stemmed { code: "da", lang: Lang::Dan, algorithm: Algorithm::Danish, letters: "æøåé" },
+    Stemmed { code: "de", lang: Lang::Deu, algorithm: Algorithm::German, letters: "äöüß" },
+    Stemmed { code: "el", lang: Lang::Ell, algorithm: Algorithm::Greek, letters: "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ" },
+    Stemmed { code: "en", lang: Lang::Eng, algorithm: Algorithm::English, letters: "" },
+    Stemmed { code: "es", lang: Lang::Spa, algorithm: Algorithm::Spanish, letters: "áéíóúüñªº" },
+    Stemmed { code: "fi", lang: Lang::Fin, algorithm: Algorithm::Finnish, letters: "äöå" },
+    Stemmed { code: "fr", lang: Lang::Fra, algorithm: Algorithm::French, letters: "àâæçéèêëîïôœùûüÿ" },
+    Stemmed { code: "hu", lang: Lang::Hun, algorithm: Algorithm::Hungarian, letters: "áéíóöőúüű" },
+    Stemmed { code: "it", lang: Lang::Ita, algorithm: Algorithm::Italian, letters: "àèéìíîòóùú" },
+    Stemmed { code: "nb", lang: Lang::Nob, algorithm: Algorithm::Norwegian, letters: "æøåéèòóôâ" },
+    Stemmed { code: "nl", lang: Lang::Nld, algorithm: Algorithm::Dutch, letters: "áéíóúëïöüèàĳ" },
+    Stemmed { code: "pt", lang: Lang::Por, algorithm: Algorithm::Portuguese, letters: "áâãàçéêíóôõúüªº" },
+    Stemmed { code: "ro", lang: Lang::Ron, algorithm: Algorithm::Romanian, letters: "ăâîșțşţ" },
+    Stemmed { code: "ru", lang: Lang::Rus, algorithm: Algorithm::Russian, letters: "абвгдеёжзийклмнопрстуфхцчшщъыьэюя" },
+    Stemmed { code: "sv", lang: Lang::Swe, algorithm: Algorithm::Swedish, letters: "åäöéà" },
+    Stemmed { code: "ta", lang: Lang::Tam, algorithm: Algorithm::Tamil, letters: "அஆஇஈஉஊஎஏஐஒஓஔகஙசஞடணதநபமயரலவழளறன" },
+    Stemmed { code: "tr", lang: Lang::Tur, algorithm: Algorithm::Turkish, letters: "çğıöşüâîû" },
 ];
-
-/// Words that say little, by language.
-static STOP_WORDS: LazyLock<HashMap<&'static str, HashSet<&'static str>>> = LazyLock::new(|| {
-    let words = |code: &&'static str| Some((*code, stop_words::lookup(code)?.iter().copied().collect()));
-    stop_words::available_languages().iter().filter_map(words).collect()
-});
 
 /// A language, by its ISO 639-1 code; one that has neither stems nor stop words is no different from any other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +60,7 @@ impl Language {
     /// The language that a document names, `en`, `eng`, `en-GB` or `English`; else that of its text.
     pub fn of(named: Option<&str>, text: &str) -> Self {
         let text = &text[..text.floor_char_boundary(ENOUGH)];
-        let told = || if is_surely_english(text) { Some(Self::ENGLISH) } else { Self::detect(text) };
+        let told = || Self::by_stop_words(text).or_else(|| Self::by_letters(text));
         named.and_then(Self::named).or_else(told).unwrap_or_else(|| Self::likely(text))
     }
 
@@ -83,7 +74,7 @@ impl Language {
 
     /// Those that words are brought to stems in.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        STEMMED.iter().map(|(code, ..)| Self(code))
+        STEMMED.iter().map(|language| Self(language.code))
     }
 
     /// Its ISO 639-1 code; empty where it makes no difference.
@@ -93,28 +84,39 @@ impl Language {
 
     /// The stem of a word in lower case.
     pub(crate) fn stem(self, word: &str) -> Cow<'_, str> {
-        let known = STEMMED.iter().find(|(code, ..)| *code == self.0);
-        match known.filter(|_| word.len() <= LONGEST_WORD && word.chars().all(char::is_alphabetic)) {
-            Some((_, _, algorithm)) => Cow::Owned(Stemmer::create(*algorithm).stem(word).into_owned()),
+        match self.stemmed().filter(|_| word.len() <= LONGEST_WORD && word.chars().all(char::is_alphabetic)) {
+            Some(language) => Cow::Owned(Stemmer::create(language.algorithm).stem(word).into_owned()),
             None => Cow::Borrowed(word),
         }
     }
 
     /// Whether a word in lower case says little.
     pub(crate) fn is_stop_word(self, word: &str) -> bool {
-        STOP_WORDS.get(self.0).is_some_and(|words| words.contains(word))
+        STOP_WORDS.contains(self.0, word)
     }
 
     fn named(name: &str) -> Option<Self> {
         let name = name.trim().to_lowercase();
         let name = name.split(['-', '_']).next().unwrap_or_default();
-        let coded = STEMMED.iter().find(|(code, ..)| *code == name).map(|(code, ..)| Self(code));
-        let listed = || STOP_WORDS.keys().find(|code| **code == name).map(|code| Self(code));
+        let name = if ["no", "nn"].contains(&name) { "nb" } else { name };
+        let coded = STEMMED.iter().find(|language| language.code == name).map(|language| Self(language.code));
+        let listed = || STOP_WORDS.language(name).map(Self);
         let spelt = || Lang::all().iter().find(|lang| lang.code() == name || lang.eng_name().to_lowercase() == name);
         coded.or_else(listed).or_else(|| spelt().map(|lang| Self::from_lang(*lang)))
     }
 
-    fn detect(text: &str) -> Option<Self> {
+    fn stemmed(self) -> Option<&'static Stemmed> {
+        STEMMED.iter().find(|language| language.code == self.0)
+    }
+
+    /// A text of a language without a list, Galician or Ukrainian, has many words of one akin to it, but also other letters.
+    fn by_stop_words(text: &str) -> Option<Self> {
+        let told = Self(STOP_WORDS.tell(text)?);
+        told.stemmed().is_none_or(|language| language.has_letters_of(text)).then_some(told)
+    }
+
+    /// By runs of three letters.
+    fn by_letters(text: &str) -> Option<Self> {
         let found = whatlang::detect(text)?;
         found.is_reliable().then(|| Self::from_lang(found.lang()))
     }
@@ -128,25 +130,15 @@ impl Language {
     }
 
     fn from_lang(lang: Lang) -> Self {
-        STEMMED.iter().find(|(_, known, _)| *known == lang).map_or(Self::OTHER, |(code, ..)| Self(code))
+        STEMMED.iter().find(|language| language.lang == lang).map_or(Self::OTHER, |language| Self(language.code))
     }
 }
 
-/// Most texts are, and to tell all languages apart takes longer than everything else that is done with a short one. A text
-/// that only quotes English has fewer of its frequent words, or letters that English has not.
-fn is_surely_english(text: &str) -> bool {
-    let (mut words, mut only, mut too) = (0, 0, 0);
-    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty()) {
-        let is_in = |known: &[&str]| known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word));
-        words += 1;
-        if is_in(&ENGLISH_ONLY) {
-            only += 1;
-        } else if is_in(&ENGLISH_TOO) {
-            too += 1;
-        }
+impl Stemmed {
+    fn has_letters_of(&self, text: &str) -> bool {
+        let is_known = |letter: char| letter.is_ascii() || !letter.is_alphabetic() || self.letters.contains(letter);
+        text.chars().all(|letter| letter.is_ascii() || letter.to_lowercase().all(is_known))
     }
-    let frequent = only >= LEAST_ENGLISH && (only + too) * ENGLISH_SHARE >= words;
-    frequent && text.chars().all(|character| character.is_ascii() || !character.is_alphabetic())
 }
 
 #[cfg(test)]
@@ -173,16 +165,39 @@ mod tests {
     }
 
     #[test]
-    fn english_words_make_no_english_of_a_text_that_quotes_them() {
-        for text in [
-            "Sie las „The Old Man and the Sea“, während die Züge zwischen den beiden Städten fuhren und niemand einstieg.",
-            "Le film « The Good, the Bad and the Ugly » est projeté ce soir dans la grande salle de la bibliothèque municipale.",
-            "Поиск по векторам работает быстро: the fox and the dog.",
+    fn what_is_written_is_told_also_where_it_is_short_or_quotes_another_language() {
+        for (code, text) in [
+            (
+                "de",
+                "Sie las „The Old Man and the Sea“, während die Züge zwischen den beiden Städten fuhren und niemand einstieg.",
+            ),
+            (
+                "fr",
+                "Le film « The Good, the Bad and the Ugly » est projeté ce soir dans la grande salle de la bibliothèque.",
+            ),
+            ("ru", "Поиск по векторам работает быстро: the fox and the dog."),
+            ("nl", "Het bestand kan niet worden geopend."),
+            ("es", "No se puede abrir el archivo porque no existe."),
+            ("en", "Why is it so hard to find what you wrote?"),
         ] {
-            assert!(!is_surely_english(text), "{text}");
+            assert_eq!(Language::of(None, text).code(), code, "{text}");
         }
-        assert!(is_surely_english("They said that it’s the best of all — and we’ll see."));
-        assert!(!is_surely_english("Vector search, anyone?"), "too little to be sure");
+    }
+
+    #[test]
+    fn letters_tell_a_language_from_one_akin_to_it() {
+        let ukrainian = "Пошук за векторами не працює, і ніхто не знає, що робити далі з цими даними.";
+        assert_eq!(Language::of(None, ukrainian), Language::OTHER);
+        assert_eq!(Language::of(None, "Поиск не работает, и никто не знает, что с ним делать.").code(), "ru");
+    }
+
+    #[test]
+    fn norwegian_has_stems_and_stop_words_by_all_its_codes() {
+        for name in ["no", "nb", "nn", "nb_NO"] {
+            let norwegian = Language::of(Some(name), "");
+            assert!(norwegian.code() == "nb" && norwegian.is_stop_word("ikke"), "{name}");
+            assert_eq!(norwegian.stem("bøkene"), norwegian.stem("bøker"), "{name}");
+        }
     }
 
     #[test]
@@ -195,8 +210,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_word_has_a_stem_in_every_language(word in "\\PC{0,12}|[а-я]{1,12}|[ء-ي]{1,9}|[அ-ஹ]{1,9}|[α-ω]{1,12}") {
-            for (code, ..) in STEMMED {
-                Language(code).stem(&word.to_lowercase());
+            for language in Language::all() {
+                language.stem(&word.to_lowercase());
             }
         }
 
