@@ -120,8 +120,10 @@ fn too_old(error: CommandError, since: DateTime) -> CommandError {
 
 /// `2026-11-22T04:00:00Z`, or so long ago: `90s`, `15m`, `12h`, `7d`.
 pub(super) fn time(text: &str) -> Result<DateTime, String> {
+    let now = DateTime::now();
     if let Ok(time) = DateTime::parse_rfc3339_str(text) {
-        return Ok(time);
+        // Nothing has changed since a time to come: all would seem equal.
+        return if time <= now { Ok(time) } else { Err("is still to come".into()) };
     }
     let ago = text.strip_suffix(['s', 'm', 'h', 'd']).and_then(|number| number.parse::<i64>().ok());
     let unit = match text.chars().last() {
@@ -131,8 +133,8 @@ pub(super) fn time(text: &str) -> Result<DateTime, String> {
         _ => 86_400_000,
     };
     let wrong = || "is no time (2026-11-22T04:00:00Z, or so long ago: 90s, 15m, 12h, 7d)".to_owned();
-    let ago = ago.and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
-    Ok(DateTime::from_millis(DateTime::now().timestamp_millis().saturating_sub(ago)))
+    let ago = ago.filter(|number| *number >= 0).and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
+    Ok(DateTime::from_millis(now.timestamp_millis().saturating_sub(ago)))
 }
 
 #[cfg(test)]
@@ -147,6 +149,6 @@ mod tests {
             let time = time(text).unwrap().timestamp_millis() + ago;
             assert!((begun..=DateTime::now().timestamp_millis()).contains(&time), "{text}");
         }
-        assert!(["yesterday", "5", "h", ""].iter().all(|text| time(text).is_err()));
+        assert!(["yesterday", "5", "h", "", "-5d", "2999-01-01T00:00:00Z"].iter().all(|text| time(text).is_err()));
     }
 }
