@@ -55,14 +55,14 @@ fn whom(given: &str, authors: &[Author]) -> AuthorFilter {
 
 /// Live authors only; none where no user was ever relayed.
 async fn read(qdrant: &Qdrant, filter: Filter) -> Result<Vec<Author>, QdrantError> {
+    let filter = Filter { must_not: vec![Condition::matches("deleted", true)], ..Filter::must([filter.into()]) };
     let wanted = ScrollPointsBuilder::new(AUTHORS).filter(filter).limit(MOST_AUTHORS).with_payload(true);
     let points = match qdrant.scroll(wanted).await {
         Ok(found) => found.result,
         Err(QdrantError::ResponseError { status }) if status.code() == Code::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
-    let authors = points.into_iter().filter_map(|point| Author::from_payload(point.payload).ok());
-    Ok(authors.filter(|author| !author.deleted).collect())
+    Ok(points.into_iter().filter_map(|point| Author::from_payload(point.payload).ok()).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::{Read, stdin};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use retrieval::{Day, PlatformWeight, Preferences, Query, SearchError};
+use retrieval::{Day, MOST_HITS, PlatformWeight, Preferences, Query, SearchError};
 use shared::DocumentType;
 use shared::settings::{EmbeddingSettings, LogSettings, QdrantSettings, SettingsError};
 
@@ -55,7 +55,7 @@ pub(crate) struct SearchArgs {
 pub(crate) struct ContextArgs {
     #[command(flatten)]
     pub(crate) query: QueryArgs,
-    /// Longest block, in tokens of the embedding model, 1 to 1000000
+    /// Longest block, in tokens of the embedding model, 1 to 100000
     #[arg(long, value_name = "BUDGET", default_value_t = 2_000, value_parser = tokens)]
     pub(crate) tokens: usize,
     /// Passages to choose from, 1 to 1000
@@ -106,7 +106,7 @@ pub(crate) struct QueryArgs {
     /// Prefer what was written lately: text of this moment gains half of its score, text of DAYS ago a quarter, and so on
     #[arg(long, value_name = "DAYS", value_parser = days)]
     fresh: Option<f32>,
-    /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again: their scores are its, from 0 to 1
+    /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again, or as many as fill the answer: their scores are its, from 0 to 1
     #[arg(long)]
     pub(crate) rerank: bool,
     /// Show so many neighbours before and after each hit, 0 to 10
@@ -173,11 +173,11 @@ fn days(text: &str) -> Result<f32, String> {
 }
 
 fn count(text: &str) -> Result<usize, String> {
-    between(text, 1, 1_000)
+    between(text, 1, MOST_HITS)
 }
 
 fn tokens(text: &str) -> Result<usize, String> {
-    between(text, 1, 1_000_000)
+    between(text, 1, 100_000)
 }
 
 fn between(text: &str, least: usize, most: usize) -> Result<usize, String> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use uuid::Uuid;
 
 use crate::hit::Hit;
-use crate::lines::{source, title};
+use crate::lines::{flat, source, title};
 use crate::searcher::AuthorNames;
 
 /// Fewer words than this of a passage that must be cut say nothing.
@@ -14,8 +14,9 @@ const FEWEST_WORDS: usize = 12;
 const SHORTEST_REPEAT: usize = 24;
 
 /// The block for `hits` (best first, each followed by its neighbours), of at most `budget` tokens as `count` counts them; empty where not even a
-/// beginning of the best hit fits. The best hits go in first; a source's passages stand in the document's order; no
-/// text stands in it twice, whether chunks overlap or documents repeat each other.
+/// beginning of the best hit fits. The best hits go in first; a source's passages stand in the document's order. No passage
+/// stands in it twice, by itself or within another, nor what two of them have in common at their ends: chunks overlap, and
+/// documents repeat each other.
 pub fn context(hits: &[Hit], names: &AuthorNames, budget: usize, count: impl Fn(&str) -> usize) -> String {
     let mut block = Block::default();
     for hit in &hits.iter().flat_map(Hit::with_neighbours).collect::<Vec<_>>() {
@@ -92,8 +93,8 @@ impl Block {
     /// What of `text` does not stand in the block yet, paragraph by paragraph.
     fn unseen(&self, text: &str) -> String {
         let mut new: Vec<&str> = Vec::new();
-        for paragraph in text.split("\n\n") {
-            let rest = self.texts().fold(paragraph, without_overlap).trim_matches('\n');
+        for piece in text.split("\n\n").flat_map(|paragraph| self.texts().fold(vec![paragraph], without_passage)) {
+            let rest = self.texts().fold(piece, without_overlap).trim_matches('\n');
             let known = self.texts().chain(new.iter().copied()).any(|known| repeats(known, rest));
             if !rest.trim().is_empty() && !known {
                 new.push(rest);
@@ -116,13 +117,22 @@ impl Block {
 }
 
 fn heading(hit: &Hit, names: &AuthorNames) -> String {
-    let parts = [title(hit), hit.chunk.path.clone().unwrap_or_default(), source(hit, names)];
+    let parts = [title(hit), hit.chunk.path.as_deref().map(flat).unwrap_or_default(), source(hit, names)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 fn repeats(known: &str, text: &str) -> bool {
     let text = text.trim();
     text.len() >= SHORTEST_REPEAT && known.contains(text)
+}
+
+/// What stands before and after the passage wherever a piece has it whole.
+fn without_passage<'a>(pieces: Vec<&'a str>, known: &str) -> Vec<&'a str> {
+    let known = known.trim();
+    if known.len() < SHORTEST_REPEAT {
+        return pieces;
+    }
+    pieces.into_iter().flat_map(|piece| piece.split(known)).collect()
 }
 
 /// `text` without what it begins with that `known` ends with, or the other way round: the overlap of two chunks.
@@ -182,8 +192,11 @@ mod tests {
         let long = "this very sentence has been posted everywhere by everybody";
         let overlap = format!("{long} and then it went on in its own way for a while");
         let before = format!("before it came to this: {long}");
-        let block = block(&[hit("a", 0, long), hit("b", 0, long), hit("c", 3, &overlap), hit("d", 0, &before)], 1_000);
+        let within = format!("Somebody wrote: {long} That is what was written.");
+        let hits = [("a", long), ("b", long), ("c", &overlap), ("d", &before), ("e", &within)];
+        let block = block(&hits.map(|(document, text)| hit(document, 0, text)), 1_000);
         assert_eq!(block.matches(long).count(), 1, "{block}");
+        assert!(block.contains("Somebody wrote:") && block.contains("That is what was written."), "{block}");
         assert!(block.contains("and then it went on"), "{block}");
         assert!(block.contains("before it came to this:"), "{block}");
     }

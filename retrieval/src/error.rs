@@ -6,6 +6,7 @@ use shared::index::IndexError;
 use shared::settings::{EXIT_SETTINGS, EXIT_UNREACHABLE, SettingsError};
 use tonic::Code;
 
+use crate::query::MOST_HITS;
 use crate::reranker::RerankError;
 
 /// Exit code of everything that is neither a setting nor a server that is away; also of an index that is not there.
@@ -26,6 +27,9 @@ pub enum SearchError {
     /// Nothing lies between the two days.
     #[error("--before: is no later day than --since")]
     NoDays,
+    /// Nothing, or more than is read at once.
+    #[error("{0}: must be a number from 1 to {MOST_HITS}")]
+    NoCount(&'static str),
     /// No score is at least that.
     #[error("--min-score: must be a number")]
     NoScore,
@@ -67,6 +71,7 @@ impl SearchError {
             | Self::UsersHaveNoText
             | Self::BlankFilter(_)
             | Self::NoDays
+            | Self::NoCount(_)
             | Self::NoScore
             | Self::NoReranker
             | Self::Settings(_)

@@ -19,6 +19,9 @@ pub(crate) fn of_query(query: &Query, author: Option<&AuthorFilter>) -> Filter {
     for (field, value) in [("platform", &query.platform), ("language", &query.language), ("link", &query.link)] {
         must.extend(value.clone().map(|value| Condition::matches(field, value)));
     }
+    if query.path.is_some() {
+        must.push(Filter::must_not([Condition::is_empty("path")]).into());
+    }
     // By words only; what merely has the same words in its path is dropped when it comes (see `QdrantStore`).
     must.extend(query.path.as_deref().and_then(whole_words).map(|words| Condition::matches_text("path", words)));
     if query.since.is_some() || query.before.is_some() {

@@ -36,7 +36,7 @@ pub use hit::{Found, Hit, Place};
 pub use lines::{json_line, readable};
 pub use nothing::Nothing;
 pub use preferences::{PlatformWeight, Preferences};
-pub use query::{Query, SearchText};
+pub use query::{MOST_HITS, Query, SearchText};
 pub use ranking::{Fusion, Ranking, Wanted};
 pub use reranker::{RerankError, Reranker, Reranking, Scoring};
 pub use search::search;

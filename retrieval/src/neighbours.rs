@@ -16,9 +16,6 @@ use crate::store::Listing;
 /// Adds each hit's neighbours: one read of the manifests, one of the chunks.
 pub(crate) async fn expand(qdrant: &Qdrant, index: &Index, hits: &mut [Hit], reach: usize) -> Result<(), SearchError> {
     let documents: Vec<Uuid> = hits.iter().map(|hit| hit.chunk.identity.manifest_id()).collect();
-    if documents.is_empty() || reach == 0 {
-        return Ok(());
-    }
     let listings = listings(qdrant, index, &documents).await?;
     let around: Vec<[Vec<Uuid>; 2]> = hits.iter().map(|hit| around(hit, &listings, reach)).collect();
     let wanted: Vec<PointId> = around.iter().flatten().flatten().map(|id| PointId::from(*id)).collect();
@@ -31,8 +28,11 @@ pub(crate) async fn expand(qdrant: &Qdrant, index: &Index, hits: &mut [Hit], rea
         .filter_map(|point| Some((uuid_of(point.id.as_ref()?)?, ChunkPayload::from_payload(point.payload).ok()?)))
         .collect();
     for (hit, [before, after]) in hits.iter_mut().zip(around) {
-        let read = |ids: Vec<Uuid>| ids.iter().filter_map(|id| chunks.get(id).cloned()).collect();
-        (hit.before, hit.after) = (read(before), read(after));
+        // Up to the first that is missing: what is shown is continuous.
+        let read = |id: &Uuid| chunks.get(id).cloned();
+        hit.before = before.iter().rev().map_while(read).collect();
+        hit.before.reverse();
+        hit.after = after.iter().map_while(read).collect();
     }
     Ok(())
 }

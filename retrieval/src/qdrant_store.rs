@@ -1,11 +1,12 @@
 //! The index on a Qdrant server, as one search sees it.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{
-    Filter, GetPointsBuilder, PayloadIncludeSelector, PointId, QueryBatchPointsBuilder, QueryPoints,
+    Condition, Filter, GetPointsBuilder, PayloadIncludeSelector, PointId, QueryBatchPointsBuilder, QueryPoints,
     QueryPointsBuilder, RetrievedPoint, ScoredPoint,
 };
 use qdrant_client::{Payload, qdrant};
@@ -35,6 +36,8 @@ pub(crate) struct QdrantStore<'a> {
     pub(crate) filter: Filter,
     /// How the paths of its chunks begin.
     pub(crate) path: Option<String>,
+    /// What came that is of other paths: it is not asked for again.
+    pub(crate) elsewhere: Mutex<Vec<Uuid>>,
 }
 
 impl Store for QdrantStore<'_> {
@@ -87,7 +90,10 @@ impl QdrantStore<'_> {
             let bm25 = if self.has_terms() { next() } else { Vec::new() };
             let mut answer = merge(dense, bm25, question.limit);
             if let Some(path) = &self.path {
-                answer.candidates.retain(|found| found.chunk.path.as_ref().is_some_and(|of| of.starts_with(path)));
+                let begins = |found: &Candidate| found.chunk.path.as_ref().is_some_and(|of| of.starts_with(path));
+                let (here, elsewhere): (Vec<_>, Vec<_>) = answer.candidates.into_iter().partition(begins);
+                answer.candidates = here;
+                self.elsewhere().extend(elsewhere.iter().map(|found| found.id));
             }
             answer
         };
@@ -96,7 +102,10 @@ impl QdrantStore<'_> {
 
     /// One query a list. Text without any word (emoji, punctuation) has no BM25 list.
     fn queries(&self, question: &Question) -> Vec<QueryPoints> {
-        let filter = in_scope(self.filter.clone(), &question.scope);
+        let mut filter = in_scope(self.filter.clone(), &question.scope);
+        if self.path.is_some() {
+            filter.must_not.push(Condition::has_id(self.elsewhere().iter().copied()));
+        }
         let query = |using: &str, vector: qdrant::Query| {
             QueryPointsBuilder::new(&self.index.chunks)
                 .query(vector)
@@ -112,6 +121,10 @@ impl QdrantStore<'_> {
             queries.push(query(BM25, terms.collect::<Vec<(u32, f32)>>().into()));
         }
         queries
+    }
+
+    fn elsewhere(&self) -> MutexGuard<'_, Vec<Uuid>> {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_terms(&self) -> bool {

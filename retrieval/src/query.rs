@@ -9,6 +9,9 @@ use crate::preferences::Preferences;
 /// Characters of a query that are looked at. The model reads 256 tokens, well within; the rest would only cost time.
 const LONGEST_TEXT: usize = 4_096;
 
+/// Hits that one answer has at most; each is read with its text.
+pub const MOST_HITS: usize = 1_000;
+
 /// A question to the index. Filters that are not set let everything pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
@@ -36,9 +39,9 @@ pub struct Query {
     pub preferences: Preferences,
     /// Whether a reranker looks at the best hits again.
     pub rerank: bool,
-    /// Hits in all.
+    /// Hits in all, 1 to [`MOST_HITS`].
     pub limit: usize,
-    /// Hits of one document.
+    /// Hits of one document, 1 to [`MOST_HITS`].
     pub per_document: usize,
 }
 
@@ -85,6 +88,10 @@ impl Query {
         }
         if self.since.zip(self.before).is_some_and(|(since, before)| before <= since) {
             return Err(SearchError::NoDays);
+        }
+        let counts = [("--limit", self.limit), ("--per-document", self.per_document)];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| !(1..=MOST_HITS).contains(count)) {
+            return Err(SearchError::NoCount(name));
         }
         if self.least_score.is_some_and(|least| !least.is_finite()) {
             return Err(SearchError::NoScore);
@@ -140,6 +147,8 @@ mod tests {
             (Query { path: Some(String::new()), ..tea() }, "--path"),
             (Query { since: "2026-11-22".parse().ok(), before: "2026-11-22".parse().ok(), ..tea() }, "--before"),
             (Query { least_score: Some(f32::NAN), ..tea() }, "--min-score"),
+            (Query { limit: 0, ..tea() }, "--limit"),
+            (Query { per_document: MOST_HITS + 1, ..tea() }, "--per-document"),
         ] {
             assert!(query.check().unwrap_err().to_string().contains(part), "{query:?}");
         }

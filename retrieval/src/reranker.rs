@@ -68,6 +68,9 @@ impl Reranking<'_> {
             let rest = waiting.split_off(waiting.len().min(DEPTH));
             let mut next = std::mem::replace(&mut waiting, rest);
             let scores = self.by.scores(self.text, next.iter().map(passage).collect()).await?;
+            if scores.len() != next.len() || scores.iter().any(|score| !score.is_finite()) {
+                return Err(RerankError::Failed(format!("{} scores for {} passages", scores.len(), next.len())));
+            }
             for (hit, score) in next.iter_mut().zip(scores) {
                 hit.score = score * wanted.preference(hit);
                 shares.take(hit);

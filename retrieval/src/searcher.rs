@@ -100,6 +100,7 @@ impl Searcher {
             bm25: query_vector(text.as_str()),
             filter: filter::of_query(query, author.as_ref()),
             path: query.path.clone(),
+            elsewhere: Mutex::default(),
         };
         let (preferences, now) = (query.preferences.clone(), now());
         let wanted = Wanted { preferences, now, ..Wanted::new(query.limit, query.per_document) };
@@ -129,6 +130,9 @@ impl Searcher {
     /// # Errors
     /// [`SearchError`].
     pub async fn expand(&self, hits: &mut [Hit], reach: usize) -> Result<(), SearchError> {
+        if hits.is_empty() || reach == 0 {
+            return Ok(());
+        }
         neighbours::expand(&self.qdrant, &self.index().await?, hits, reach).await
     }
 

@@ -24,7 +24,8 @@ struct Stemmed {
     letters: &'static str,
 }
 
-/// All of them. Norwegian is written in two forms, and goes by the one that more write.
+/// All of them. Norwegian is written in two forms, and goes by the one that more write. Tamil's script is its own: it is told by
+/// that, and has no letters here.
 #[rustfmt::skip]
 const STEMMED: [Stemmed; 18] = [
     Stemmed { code: "ar", lang: Lang::Ara, algorithm: Algorithm::Arabic, letters: "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىي" },
@@ -43,7 +44,7 @@ const STEMMED: [Stemmed; 18] = [
     Stemmed { code: "ro", lang: Lang::Ron, algorithm: Algorithm::Romanian, letters: "ăâîșțşţ" },
     Stemmed { code: "ru", lang: Lang::Rus, algorithm: Algorithm::Russian, letters: "абвгдеёжзийклмнопрстуфхцчшщъыьэюя" },
     Stemmed { code: "sv", lang: Lang::Swe, algorithm: Algorithm::Swedish, letters: "åäöéà" },
-    Stemmed { code: "ta", lang: Lang::Tam, algorithm: Algorithm::Tamil, letters: "அஆஇஈஉஊஎஏஐஒஓஔகஙசஞடணதநபமயரலவழளறன" },
+    Stemmed { code: "ta", lang: Lang::Tam, algorithm: Algorithm::Tamil, letters: "" },
     Stemmed { code: "tr", lang: Lang::Tur, algorithm: Algorithm::Turkish, letters: "çğıöşüâîû" },
 ];
 

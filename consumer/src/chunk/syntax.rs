@@ -148,7 +148,7 @@ fn parse(text: &str, grammar: &Grammar) -> Option<Tree> {
     let mut reports = LEAST_REPORTS + text.len() / 1024 * REPORTS_PER_KIB;
     let start = processor_time();
     let mut report = |_: &_| {
-        reports -= 1;
+        reports = reports.saturating_sub(1);
         let late = || processor_time().saturating_sub(start) > LONGEST;
         let stops = reports == 0 || (reports.is_multiple_of(REPORTS_A_LOOK) && late());
         if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

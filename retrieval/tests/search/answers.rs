@@ -245,6 +245,8 @@ async fn a_link_a_path_and_a_day_leave_out_what_does_not_match() {
         (Query { link: Some("https://example.org/tea".into()), ..tea() }, vec!["linked"]),
         (Query { path: Some("src/".into()), ..tea() }, vec!["inside"]),
         (Query { path: Some("src/te".into()), ..tea() }, vec!["inside"]),
+        (Query { path: Some("sr".into()), ..tea() }, vec!["inside"]),
+        (Query { path: Some("lib".into()), ..tea() }, vec!["beside"]),
         (Query { path: Some("src/coffee".into()), ..tea() }, vec![]),
         (Query { before: Some("2020-12-31".parse().unwrap()), ..tea() }, vec!["old"]),
         (
@@ -256,6 +258,17 @@ async fn a_link_a_path_and_a_day_leave_out_what_does_not_match() {
     }
     let recent = found(&index, &Query { since: Some("2026-01-01".parse().unwrap()), ..tea() }).await;
     assert_eq!(recent.len(), 3);
+}
+
+/// To the server a path is words, whatever their order: what has them elsewhere fills its lists.
+#[tokio::test]
+async fn a_path_is_found_behind_many_that_only_look_like_it() {
+    let index = TestIndex::new().await;
+    let at = |path: &str, name| Document { path: Some(path.into()), ..Document::of(DocumentType::Repositories, name) };
+    index.write(&at("crates/kettle/src/tea.rs", "elsewhere"), &["tea"; 600]).await;
+    index.write(&at("src/cup.rs", "here"), &["Among many other things there is a word about tea."]).await;
+    let query = Query { path: Some("src/".into()), ..Query::new("tea") };
+    assert_eq!(ids(&found(&index, &query).await), ["here"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Words that say little, and what they tell of a text: which language it is in. Of three sentences one says so by them
-//! alone, and in less time than everything else that is done with a short text.
+//! Words that say little, and what they tell of a text: which language it is in. Most short texts say so by them alone, in less time
+//! than everything else that is done with them.
 //!
 //! Source of the method: Grefenstette, *Comparing two language identification schemes* (JADT 1995). Figures: `docs/quality.md`.
 
