@@ -59,15 +59,18 @@ impl Vectors {
         held: &HashMap<Uuid, Vec<f32>>,
     ) -> Result<Vec<PointStruct>, EmbedError> {
         let vectors = self.dense(chunks, held).await?;
-        let point = |(chunk, dense): (&&NewChunk, Arc<[f32]>)| {
+        let mut points = Vec::with_capacity(chunks.len());
+        for (chunk, dense) in chunks.iter().zip(vectors) {
+            // Hundreds take as long as the broker's heartbeats may wait on a busy machine.
+            tokio::task::yield_now().await;
             let sparse = document_vector(&searched(chunk));
             let vectors = NamedVectors::default()
                 .add_vector(DENSE, Vector::new_dense(dense.to_vec()))
                 .add_vector(BM25, Vector::new_sparse(sparse.indices, sparse.values));
             let payload = chunk.payload.to_payload().map_err(|error| EmbedError::Model(error.to_string()))?;
-            Ok(PointStruct::new(chunk.id.to_string(), vectors, payload))
-        };
-        chunks.iter().zip(vectors).map(point).collect()
+            points.push(PointStruct::new(chunk.id.to_string(), vectors, payload));
+        }
+        Ok(points)
     }
 
     /// Whether the model works: on as many texts at once, and as long ones, as it ever gets. A smaller probe would pass

@@ -80,22 +80,25 @@ impl Clocks {
 /// A document in question, as it was at the last look.
 #[derive(Debug, Default)]
 struct Question {
-    last: Option<(Option<Expected>, Option<Revision>)>,
+    last: Option<(Option<Expected>, Option<Revision>, usize)>,
     moves: u32,
 }
 
 impl Question {
     /// Whether the document is still in question after this look.
     fn stays(&mut self, look: &Look, difference: Difference, clocks: &mut Clocks) -> bool {
-        let now = (look.expected.clone(), look.revision());
+        let now = (look.expected.clone(), look.revision(), look.held);
         let is_decided = self.moves >= MOVES;
-        if let Some((expected, revision)) = self.last.as_ref().filter(|_| !is_decided) {
+        if let Some((expected, revision, held)) = self.last.as_ref().filter(|_| !is_decided) {
             if *expected != now.0 {
                 clocks.source_moved = Instant::now();
             }
             if *revision != now.1 {
                 clocks.index_moved = Instant::now();
                 self.moves += 1;
+            } else if *held < now.2 {
+                // A long document is being written: its record comes last.
+                clocks.index_moved = Instant::now();
             }
         }
         self.last = Some(now);
@@ -113,7 +116,10 @@ mod tests {
         let (mut question, mut clocks) = (Question::default(), Clocks::new());
         let record =
             |revision: i64| Record { revision: Some(revision.into()), says: Says::Gone, chunk_ids: Vec::new() };
-        let look = |revision| Look { expected: None, record: Some(record(revision)), difference: Some(difference) };
+        let look = |revision| {
+            let record = Some(record(revision));
+            Look { expected: None, record, held: 0, difference: Some(difference) }
+        };
         (0..i64::from(MOVES) + 2).map(|revision| question.stays(&look(revision), difference, &mut clocks)).collect()
     }
 
@@ -124,12 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn a_long_document_that_is_being_written_is_waited_for() {
+        let (mut question, mut clocks) = (Question::default(), Clocks::new());
+        let mut moved_by = |held| {
+            let before = clocks.index_moved;
+            let look = Look { expected: None, record: None, held, difference: Some(Difference::Missing) };
+            assert!(question.stays(&look, Difference::Missing, &mut clocks));
+            clocks.index_moved > before
+        };
+        assert_eq!([0, 512, 1024, 1024, 1000].map(&mut moved_by), [false, true, true, false, false]);
+    }
+
+    #[test]
     fn a_document_that_is_kept_wrong_does_not_keep_the_others_waiting() {
         let (mut question, mut clocks) = (Question { moves: MOVES, ..Question::default() }, Clocks::new());
         let before = clocks.index_moved;
         for revision in 0..3_i64 {
             let record = Record { revision: Some(revision.into()), says: Says::Gone, chunk_ids: Vec::new() };
-            let look = Look { expected: None, record: Some(record), difference: Some(Difference::Incomplete) };
+            let difference = Some(Difference::Incomplete);
+            let look = Look { expected: None, record: Some(record), held: 0, difference };
             assert!(question.stays(&look, Difference::Incomplete, &mut clocks));
         }
         assert_eq!(clocks.index_moved, before);

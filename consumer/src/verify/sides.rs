@@ -35,6 +35,8 @@ pub(super) struct Look {
     pub(super) expected: Option<Expected>,
     /// What it says.
     pub(super) record: Option<Record>,
+    /// How many chunks of it the index holds, listed or not.
+    pub(super) held: usize,
     /// What is amiss.
     pub(super) difference: Option<Difference>,
 }
@@ -71,7 +73,7 @@ impl Sides {
                 let (expected, held) = (expected.remove(identity), chunks.remove(identity).unwrap_or_default());
                 let difference = difference::of_record(expected.as_ref(), record.as_ref(), &terms)
                     .or_else(|| difference::of_chunks(record.as_ref(), &held));
-                looks.push((identity.clone(), Look { expected, record, difference }));
+                looks.push((identity.clone(), Look { expected, record, held: held.len(), difference }));
             }
         }
         Ok(looks)
