@@ -35,10 +35,10 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) query: QueryArgs,
     /// Hits in all, 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true, value_parser = count)]
     pub(crate) limit: usize,
     /// Hits of one document, 1 to 1000
-    #[arg(long, value_name = "M", default_value_t = 2, value_parser = count)]
+    #[arg(long, value_name = "M", default_value_t = 2, allow_negative_numbers = true, value_parser = count)]
     pub(crate) per_document: usize,
     /// One JSON object a line: score, entry_id, id_kind, type, author_id, link, title, path, text, revision
     #[arg(long)]
@@ -56,13 +56,13 @@ pub(crate) struct ContextArgs {
     #[command(flatten)]
     pub(crate) query: QueryArgs,
     /// Longest block, in tokens of the embedding model, 1 to 100000
-    #[arg(long, value_name = "BUDGET", default_value_t = 2_000, value_parser = tokens)]
+    #[arg(long, value_name = "BUDGET", default_value_t = 2_000, allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) tokens: usize,
     /// Passages to choose from, 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = count)]
+    #[arg(long, value_name = "N", default_value_t = 20, allow_negative_numbers = true, value_parser = count)]
     pub(crate) limit: usize,
     /// Passages of one document, 1 to 1000
-    #[arg(long, value_name = "M", default_value_t = 4, value_parser = count)]
+    #[arg(long, value_name = "M", default_value_t = 4, allow_negative_numbers = true, value_parser = count)]
     pub(crate) per_document: usize,
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -98,19 +98,19 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "YYYY-MM-DD")]
     before: Option<Day>,
     /// Only hits of at least this score
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
     min_score: Option<f32>,
     /// Multiply the scores of a platform, such as medium=1.5; several, separated by commas
     #[arg(long, value_name = "PLATFORM=WEIGHT", value_delimiter = ',')]
     prefer: Vec<PlatformWeight>,
     /// Prefer what was written lately: text of this moment gains half of its score, text of DAYS ago a quarter, and so on
-    #[arg(long, value_name = "DAYS", value_parser = days)]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true, value_parser = days)]
     fresh: Option<f32>,
     /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again, or as many as fill the answer: their scores are its, from 0 to 1
     #[arg(long)]
     pub(crate) rerank: bool,
     /// Show so many neighbours before and after each hit, 0 to 10
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = reach)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true, value_parser = reach)]
     pub(crate) expand: usize,
 }
 

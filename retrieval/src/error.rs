@@ -110,6 +110,9 @@ impl From<QdrantError> for SearchError {
             Code::Internal if said.starts_with("Failed to connect") => {
                 Self::Unreachable(said.split(": ").next().unwrap_or_default().to_lowercase())
             }
+            Code::Internal if said.contains("h2 protocol error") => {
+                Self::Unreachable("what answers there is no gRPC server".into())
+            }
             Code::Unauthenticated | Code::PermissionDenied => Self::Refused(said),
             _ => Self::Qdrant(Box::new(error)),
         }
@@ -129,6 +132,7 @@ mod tests {
     fn a_server_that_is_away_is_told_from_one_that_refuses() {
         assert_eq!(code_of(Status::unavailable("")), 3);
         assert_eq!(code_of(Status::internal("Failed to connect to http://127.0.0.1:1/: transport::Error(…)")), 3);
+        assert_eq!(code_of(Status::internal("h2 protocol error: http2 error")), 3);
         assert_eq!(code_of(Status::unauthenticated("no key")), 2);
         assert_eq!(code_of(Status::internal("out of memory")), 1);
         assert_eq!(SearchError::from(IndexError::Missing).exit_code(), 1);

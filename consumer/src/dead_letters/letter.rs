@@ -10,6 +10,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::origin::source_of;
 
+/// Bytes of what a letter is about that a line shows.
+const LONGEST_SHOWN: usize = 200;
+
 /// A dead letter without its document, which can be megabytes.
 #[derive(Debug)]
 pub(super) struct Letter {
@@ -72,7 +75,10 @@ impl Letter {
         let revision = self.event.as_ref().map_or("-".into(), |event| event.revision.to_string());
         let age = self.since.map_or("-".into(), |since| age(now - since));
         let (attempts, partition) = (shown(self.attempts), shown(self.partition));
-        let Self { id, reason, stage, document, error, .. } = self;
+        let Self { id, reason, stage, error, .. } = self;
+        // An id can be megabytes; `show` has all of it.
+        let (shown, rest) = self.document.split_at(self.document.floor_char_boundary(LONGEST_SHOWN));
+        let document = if rest.is_empty() { shown.to_owned() } else { format!("{shown}…") };
         plain(&format!(
             "{id}  {reason}  {stage}  {document}  revision {revision}  attempts {attempts}  partition {partition}  \
              {age} ago  {error}"

@@ -127,6 +127,7 @@ async fn a_filter_that_lets_nothing_pass_is_named_and_one_that_cannot_is_refused
         (&["--prefer", "medium"], "--prefer"),
         (&["--fresh", "0"], "--fresh"),
         (&["--limit", "0"], "1 to 1000"),
+        (&["--limit", "-1"], "1 to 1000"),
         (&["--limit", "many"], "1 to 1000"),
         (&["--expand", "11"], "0 to 10"),
         (&["--jsn"], "--jsn"),
