@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show the best hits
     Search(SearchArgs),
-    /// Print a block for a prompt: numbered citations within a budget of tokens, no text twice
+    /// Print a block for a prompt: numbered citations within a budget of tokens, no passage twice
     Context(ContextArgs),
 }
 
@@ -106,7 +106,8 @@ pub(crate) struct QueryArgs {
     /// Prefer what was written lately: text of this moment gains half of its score, text of DAYS ago a quarter, and so on
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true, value_parser = days)]
     fresh: Option<f32>,
-    /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again, or as many as fill the answer: their scores are its, from 0 to 1
+    /// Have the cross-encoder of RERANK_MODEL_DIR look at the best 50 again, or as many as fill the answer: their scores
+    /// are its, from 0 to 1
     #[arg(long)]
     pub(crate) rerank: bool,
     /// Show so many neighbours before and after each hit, 0 to 10

@@ -110,8 +110,9 @@ impl From<QdrantError> for SearchError {
             Code::Internal if said.starts_with("Failed to connect") => {
                 Self::Unreachable(said.split(": ").next().unwrap_or_default().to_lowercase())
             }
+            // A connection that broke, or a port of something else.
             Code::Internal if said.contains("h2 protocol error") => {
-                Self::Unreachable("what answers there is no gRPC server".into())
+                Self::Unreachable(format!("{said} (is this its gRPC port?)"))
             }
             Code::Unauthenticated | Code::PermissionDenied => Self::Refused(said),
             _ => Self::Qdrant(Box::new(error)),

@@ -69,7 +69,11 @@ impl Reranking<'_> {
             let mut next = std::mem::replace(&mut waiting, rest);
             let scores = self.by.scores(self.text, next.iter().map(passage).collect()).await?;
             if scores.len() != next.len() || scores.iter().any(|score| !score.is_finite()) {
-                return Err(RerankError::Failed(format!("{} scores for {} passages", scores.len(), next.len())));
+                return Err(RerankError::Failed(format!(
+                    "{} scores, or no numbers, for {} passages",
+                    scores.len(),
+                    next.len()
+                )));
             }
             for (hit, score) in next.iter_mut().zip(scores) {
                 hit.score = score * wanted.preference(hit);
@@ -119,6 +123,25 @@ mod tests {
         fn rank(&self, hits: Vec<Hit>, wanted: &Wanted) -> Vec<Hit> {
             let reranking = Reranking { text: "", by: self };
             reranking.rank(hits, wanted).now_or_never().expect("it answers at once").unwrap()
+        }
+    }
+
+    /// A score for the first passage alone, or one that is no number.
+    struct Broken(f32, usize);
+
+    impl Reranker for Broken {
+        fn scores<'a>(&'a self, _: &'a str, _: Vec<String>) -> Scoring<'a> {
+            Box::pin(std::future::ready(Ok(vec![self.0; self.1])))
+        }
+    }
+
+    #[test]
+    fn scores_that_are_missing_or_no_numbers_are_an_error() {
+        for broken in [Broken(0.5, 1), Broken(f32::NAN, 2)] {
+            let hits = vec![hit("a", 0, "one"), hit("b", 0, "two")];
+            let reranking = Reranking { text: "", by: &broken };
+            let ranked = reranking.rank(hits, &Wanted::new(2, 1)).now_or_never().expect("it answers at once");
+            assert!(matches!(ranked, Err(RerankError::Failed(_))), "{ranked:?}");
         }
     }
 
